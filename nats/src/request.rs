@@ -1,0 +1,123 @@
+//! What the gateway asks the mailer to send, in clear only between opening and rendering.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::event::EventKind;
+use crate::id::VerificationId;
+use crate::keys::KeyList;
+use crate::seal::{self, SealContext, SealError};
+use crate::subject;
+
+/// A mail to write: address, code and what the template needs. Its `Debug` shows neither address nor code.
+pub struct MailRequest {
+    /// The address as the person typed it, the domain in its ASCII form.
+    pub email: SecretString,
+    /// The code, digits only.
+    pub code: SecretString,
+    /// The language asked for (BCP 47), or empty.
+    pub locale: String,
+    /// The application's name, empty in open mode.
+    pub app: String,
+}
+
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+struct Wire {
+    email: String,
+    code: String,
+    locale: String,
+    app: String,
+}
+
+impl MailRequest {
+    /// Seals the request for the mailer, bound to the verification and the generation.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn seal(&self, keys: &KeyList, id: &VerificationId, generation: u32) -> Result<String, SealError> {
+        let wire = Wire {
+            email: self.email.expose_secret().to_owned(),
+            code: self.code.expose_secret().to_owned(),
+            locale: self.locale.clone(),
+            app: self.app.clone(),
+        };
+        let plaintext = Zeroizing::new(serde_json::to_vec(&wire).map_err(|_| SealError::Malformed)?);
+        seal::seal(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), &plaintext)
+    }
+
+    /// Opens a sealed request.
+    ///
+    /// # Errors
+    /// [`SealError`], as its variants say; [`SealError::Malformed`] also when the plaintext is no request.
+    pub fn open(keys: &KeyList, id: &VerificationId, generation: u32, sealed: &str) -> Result<Self, SealError> {
+        let plaintext =
+            seal::open(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), sealed)?;
+        let wire: Wire = serde_json::from_slice(&plaintext).map_err(|_| SealError::Malformed)?;
+        Ok(Self {
+            email: wire.email.clone().into(),
+            code: wire.code.clone().into(),
+            locale: wire.locale.clone(),
+            app: wire.app.clone(),
+        })
+    }
+}
+
+fn context<'a>(id: &'a VerificationId, generation: u32, subject: &'a str) -> SealContext<'a> {
+    SealContext { subject, id, generation }
+}
+
+impl fmt::Debug for MailRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailRequest").field("locale", &self.locale).field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+/// A request that was given up, as `otp.dead.<id>` carries it; the request in it is still sealed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The payload's version, [`crate::event::VERSION`].
+    pub v: u32,
+    /// The verification, when it could be read.
+    pub id: Option<VerificationId>,
+    /// When it was given up.
+    pub at: crate::Timestamp,
+    /// Which mail of the verification, when it could be read.
+    pub generation: Option<u32>,
+    /// Why.
+    pub reason: crate::event::Reason,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The relay's last reply, without addresses.
+    pub reply: Option<String>,
+    /// The payload of `otp.requested.<id>` as it was (still sealed); what is no UTF-8 is replaced.
+    pub request: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Key;
+
+    #[test]
+    fn travels_sealed_and_prints_nothing() {
+        let keys = KeyList::single(Key::new("k1", std::array::from_fn(|i| u8::try_from(i).unwrap())).unwrap());
+        let id: VerificationId = "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
+        let request = MailRequest {
+            email: "alice@example.com".into(),
+            code: "012345".into(),
+            locale: "de".into(),
+            app: String::new(),
+        };
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("alice") && !shown.contains("012345"));
+        let sealed = request.seal(&keys, &id, 2).unwrap();
+        let opened = MailRequest::open(&keys, &id, 2, &sealed).unwrap();
+        assert_eq!(opened.email.expose_secret(), "alice@example.com");
+        assert_eq!(opened.code.expose_secret(), "012345");
+        assert_eq!(opened.locale, "de");
+        assert_eq!(MailRequest::open(&keys, &id, 1, &sealed).unwrap_err(), SealError::Tampered);
+    }
+}

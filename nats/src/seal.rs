@@ -1,0 +1,102 @@
+//! Sealing: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a key list and associated data.
+//!
+//! A sealed text is `kid "." base64url(nonce ciphertext tag)`. The nonce has 24 random bytes, enough for any number of
+//! messages under one key. The associated data binds the ciphertext to its purpose, the key's id, and the context
+//! (subject, id, generation), each part with its length before it, so that no two contexts give the same bytes and a
+//! sealed text that is moved to another place does not open.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key as CipherKey, XChaCha20Poly1305, XNonce};
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
+use crate::id::VerificationId;
+use crate::keys::{Key, KeyList};
+
+const PURPOSE: &[u8] = b"distotp seal 1";
+const NONCE_LENGTH: usize = 24;
+
+/// Where a sealed text belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct SealContext<'a> {
+    /// The subject that it travels on, or the name of the record that holds it.
+    pub subject: &'a str,
+    /// The verification.
+    pub id: &'a VerificationId,
+    /// Which mail of the verification.
+    pub generation: u32,
+}
+
+/// Why a text could not be sealed or opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The text is not `kid.base64url`.
+    #[error("not a sealed text")]
+    Malformed,
+    /// No key of that id is in the list.
+    #[error("sealed with a key that is not in the list")]
+    UnknownKey,
+    /// The ciphertext or its context was changed.
+    #[error("does not open in this context")]
+    Tampered,
+    /// The system gave no random bytes.
+    #[error("no random bytes")]
+    NoRandomness,
+}
+
+/// Seals `plaintext` with the list's first key.
+///
+/// # Errors
+/// [`SealError::NoRandomness`].
+pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Result<String, SealError> {
+    let key = keys.first();
+    let mut nonce = [0; NONCE_LENGTH];
+    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+    let payload = Payload { msg: plaintext, aad: &associated_data(key, context) };
+    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Tampered)?;
+    let mut bytes = Vec::with_capacity(NONCE_LENGTH + ciphertext.len());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(&ciphertext);
+    Ok(format!("{}.{}", key.id(), BASE64URL_NOPAD.encode(&bytes)))
+}
+
+/// Opens a sealed text with whichever key of the list it names.
+///
+/// # Errors
+/// [`SealError`], as its variants say.
+pub fn open(keys: &KeyList, context: &SealContext<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (key_id, encoded) = sealed.split_once('.').ok_or(SealError::Malformed)?;
+    let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| SealError::Malformed)?;
+    let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LENGTH>().ok_or(SealError::Malformed)?;
+    let key = keys.find(key_id).ok_or(SealError::UnknownKey)?;
+    let payload = Payload { msg: ciphertext, aad: &associated_data(key, context) };
+    cipher(key).decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError::Tampered)
+}
+
+fn cipher(key: &Key) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&CipherKey::from(*key.bytes()))
+}
+
+fn associated_data(key: &Key, context: &SealContext<'_>) -> Vec<u8> {
+    let generation = context.generation.to_be_bytes();
+    length_prefixed(&[
+        PURPOSE,
+        key.id().as_bytes(),
+        context.subject.as_bytes(),
+        context.id.as_str().as_bytes(),
+        &generation,
+    ])
+}
+
+/// The parts, each with its length as four bytes before it: no two lists of parts give the same bytes.
+pub fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+    for part in parts {
+        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests;
