@@ -1,0 +1,264 @@
+/**
+ * One verification from request to proof: calls the API, follows the events, falls back to asking, remembers for a
+ * reload. No DOM: `onChange` gets a view to show. Types: types.d.ts.
+ */
+
+import { newIdempotencyKey } from './api.js';
+import { isRepeatable } from './problem.js';
+import { INITIAL, isOver, reduce } from './verification.js';
+
+/** So many attempts without a sign of life, then we ask besides trying. */
+const FAILURES_BEFORE_ASKING = 3;
+const ASK_EVERY_MS = 4_000;
+/** The service has a moment to say itself that the time is over. */
+const EXPIRY_GRACE_MS = 1_500;
+/** A server that was not heard for this long (ping 25 s + 8 s) has given us up. */
+const STALE_AFTER_MS = 33_000;
+/** What an answer without Retry-After is worth. */
+const DEFAULT_WAIT_MS = 2_000;
+
+export class Flow {
+  #api;
+  #session;
+  #openEvents;
+  #clock;
+  #onChange;
+  #state = INITIAL;
+  #connection = { name: 'idle', failures: 0 };
+  #client = null;
+  /** Where and with what ticket the events are had. */
+  #events;
+  #after = null;
+  #codeLength;
+  /** What is being asked of the API: 'request', 'check', 'resend', 'cancel'. */
+  #busy = null;
+  #problem = null;
+  /** Until when (our clock) the service wants to be left alone, by what was asked. */
+  #waits = {};
+  #wish = null;
+  #timers = { ask: null, expiry: null };
+  #asking = false;
+  /** Answers to an earlier verification's questions are not for this one. */
+  #round = 0;
+  #hiddenSinceMs = null;
+
+  /** @param {import('./types.d.ts').FlowParts} parts */
+  constructor({ api, session, openEvents, clock, onChange }) {
+    this.#api = api;
+    this.#session = session;
+    this.#openEvents = openEvents;
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  /** @returns {import('./types.d.ts').View} */
+  get view() {
+    const connection = this.#asking && this.#connection.name !== 'live'
+      ? { ...this.#connection, name: 'polling' } : this.#connection;
+    return {
+      verification: this.#state, connection, busy: this.#busy, problem: this.#problem, waits: this.#waits,
+      codeLength: this.#codeLength,
+    };
+  }
+
+  /** The service's time. */
+  get serverNow() {
+    return this.#clock.now() + this.#api.clockOffsetMs;
+  }
+
+  /** Goes on with what was under way before a reload. */
+  resume() {
+    const saved = this.#session.load(this.#clock.now());
+    if (!saved) return;
+    this.#api.clockOffsetMs = saved.offsetMs;
+    this.#after = saved.after;
+    this.#begin(saved);
+  }
+
+  async request(email) {
+    // The same wish again, after an answer got lost, is the same verification.
+    if (this.#wish?.email !== email) this.#wish = { email, key: newIdempotencyKey() };
+    const { key } = this.#wish;
+    const answer = await this.#ask('request', () => this.#api.request({ email }, key), (problem) => {
+      if (!isRepeatable(problem)) this.#wish = null;
+    });
+    if (!answer) return;
+    this.#wish = null;
+    this.#after = null;
+    this.#begin(answer);
+  }
+
+  async check(code) {
+    const { id } = this.#state;
+    const answer = await this.#ask('check', () => this.#api.check(id, code), (problem) => {
+      this.#apply({ type: 'refused', slug: problem.slug, attemptsLeft: problem.attemptsLeft });
+      // Someone knows better what became of it.
+      if (problem.status === 410 || problem.status === 404) this.#readStatus();
+    });
+    if (answer) this.#apply({ type: 'checked', answer });
+  }
+
+  async resend() {
+    const answer = await this.#ask('resend', () => this.#api.resend(this.#state.id));
+    if (!answer) return;
+    if (this.#state.phase === 'failed') this.#after = this.#client?.lastSeq ?? null;
+    this.#apply({ type: 'resent', answer });
+    this.#remember(answer);
+    this.#client?.renew(this.#events);
+  }
+
+  async cancel() {
+    const answer = await this.#ask('cancel', () => this.#api.cancel(this.#state.id, this.#events.ticket), (problem) => {
+      if (problem.status === 410 || problem.status === 404) this.#readStatus();
+    });
+    if (answer) this.#apply({ type: 'canceled' });
+  }
+
+  /** Back to the start. */
+  again() {
+    this.#leave();
+    this.#problem = null;
+    this.#busy = null;
+    this.#apply({ type: 'forgotten' });
+  }
+
+  /** The browser's word on the network: whatever it says, the present connection is in doubt. */
+  networkChanged() {
+    this.#client?.refresh();
+  }
+
+  visibilityChanged(hidden) {
+    const now = this.#clock.now();
+    if (hidden) this.#hiddenSinceMs = now;
+    else if (this.#hiddenSinceMs !== null && now - this.#hiddenSinceMs > STALE_AFTER_MS) this.#client?.refresh();
+    else this.#client?.retryNow();
+    if (!hidden) this.#checkTime();
+  }
+
+  #begin(answer) {
+    this.#leave();
+    this.#apply({ type: 'accepted', answer });
+    this.#remember(answer);
+    this.#client = this.#openEvents({
+      ...this.#events, id: answer.id, after: this.#after,
+      onEvent: (event) => this.#apply({ type: 'event', event }),
+      onState: (state) => this.#connectionChanged(state),
+      onError: ({ code }) => this.#note('error', { code }),
+    });
+    this.#client.start();
+  }
+
+  #leave() {
+    this.#round += 1;
+    this.#client?.stop();
+    this.#client = null;
+    this.#stopAsking();
+    this.#clock.clearTimeout(this.#timers.expiry);
+    this.#session.clear();
+    this.#connection = { name: 'idle', failures: 0 };
+  }
+
+  #remember(answer) {
+    const { id, email, expires_at, resend_at, code_length, events } = answer;
+    this.#events = events;
+    this.#codeLength = code_length;
+    const offsetMs = this.#api.clockOffsetMs;
+    this.#session.save({ id, email, expires_at, resend_at, code_length, events, after: this.#after, offsetMs });
+  }
+
+  /** Asks the API one thing at a time. Null where it was refused, in which case the view tells why. */
+  async #ask(what, call, onProblem = () => {}) {
+    if (this.#busy || this.#waits[what] > this.#clock.now()) return null;
+    const round = this.#round;
+    this.#busy = what;
+    this.#problem = null;
+    this.#show();
+    try {
+      const answer = await call();
+      return round === this.#round ? answer : null;
+    } catch (problem) {
+      if (round !== this.#round) return null;
+      this.#refuse(what, problem);
+      onProblem(problem);
+      return null;
+    } finally {
+      if (round === this.#round) {
+        this.#busy = null;
+        this.#show();
+      }
+    }
+  }
+
+  #refuse(what, problem) {
+    const mayWait = ['rate-limited', 'unavailable'].includes(problem.slug) || problem.status === 503;
+    const waitMs = problem.retryAfterMs ?? (mayWait ? DEFAULT_WAIT_MS : 0);
+    if (waitMs > 0 && problem.slug !== 'attempts-exhausted') this.#waits[what] = this.#clock.now() + waitMs;
+    this.#problem = { what, problem };
+  }
+
+  #apply(action) {
+    this.#state = reduce(this.#state, action);
+    if (isOver(this.#state)) {
+      this.#session.clear();
+      this.#stopAsking();
+    }
+    this.#watchTime();
+    this.#show();
+  }
+
+  #note(name, data) {
+    this.#apply({ type: 'note', name, at: new Date(this.serverNow).toISOString(), data });
+  }
+
+  #connectionChanged(state) {
+    this.#connection = state;
+    const isGone = state.failures >= FAILURES_BEFORE_ASKING || (state.name === 'closed' && state.reason !== 'stopped');
+    if (state.name === 'live' || state.name === 'done') this.#stopAsking();
+    else if (isGone && !this.#asking && !isOver(this.#state)) {
+      this.#asking = true;
+      this.#readStatus();
+    }
+    this.#show();
+  }
+
+  /** One look at the status; while the connection is away, another follows. */
+  async #readStatus() {
+    const round = this.#round;
+    let waitMs = ASK_EVERY_MS;
+    try {
+      const answer = await this.#api.status(this.#state.id, this.#events.ticket);
+      if (round === this.#round) this.#apply({ type: 'status', answer });
+    } catch (problem) {
+      // Not ours or not there: it won't be at the next look either.
+      if ([401, 403, 404].includes(problem.status)) this.#stopAsking();
+      waitMs = Math.max(waitMs, problem.retryAfterMs ?? 0);
+    }
+    if (round !== this.#round) return;
+    this.#clock.clearTimeout(this.#timers.ask);
+    if (this.#asking) this.#timers.ask = this.#clock.setTimeout(() => this.#readStatus(), waitMs);
+    this.#show();
+  }
+
+  #stopAsking() {
+    this.#asking = false;
+    this.#clock.clearTimeout(this.#timers.ask);
+  }
+
+  #watchTime() {
+    this.#clock.clearTimeout(this.#timers.expiry);
+    const { expiresAtMs } = this.#state;
+    if (expiresAtMs === null || isOver(this.#state)) return;
+    const leftMs = expiresAtMs + EXPIRY_GRACE_MS - this.serverNow;
+    this.#timers.expiry = this.#clock.setTimeout(() => this.#checkTime(), Math.max(leftMs, 0));
+  }
+
+  /** Also after sleep, when timers are late. */
+  #checkTime() {
+    const { expiresAtMs } = this.#state;
+    if (expiresAtMs !== null && this.serverNow >= expiresAtMs + EXPIRY_GRACE_MS) this.#apply({ type: 'time-over' });
+  }
+
+  #show() {
+    this.#onChange(this.view);
+  }
+}

@@ -1,0 +1,130 @@
+/** Shapes that the modules share; the browser never loads this file. */
+
+export type Phase =
+  | 'idle' | 'queued' | 'sending' | 'deferred' | 'sent' | 'failed'
+  | 'verified' | 'expired' | 'locked' | 'canceled' | 'superseded';
+
+export type Step = 'queued' | 'sending' | 'sent' | 'verified';
+export type StepState = 'todo' | 'active' | 'done' | 'deferred' | 'failed';
+
+/** A line of the log. */
+export interface Entry {
+  /** Counts from 0 within a verification. */
+  n: number;
+  /** An event is the service's, a note is ours or the connection's. */
+  kind: 'event' | 'note';
+  /** Null for a note, and for an event that came with a status answer. */
+  seq: number | null;
+  event: string;
+  /** RFC 3339. */
+  at: string | null;
+  data: Record<string, unknown>;
+}
+
+export interface Verification {
+  phase: Phase;
+  /** How far the present mail got. */
+  reached: 'queued' | 'sending' | 'sent';
+  /** Whether any mail with this code left. */
+  everSent: boolean;
+  id: string | null;
+  /** Masked. */
+  email: string | null;
+  expiresAtMs: number | null;
+  resendAtMs: number | null;
+  attemptsLeft: number | null;
+  /** Whether the last guess was wrong. */
+  wrongCode: boolean;
+  /** The mailer's, from 1. */
+  attempt: number | null;
+  /** While deferred. */
+  nextAttemptAtMs: number | null;
+  /** Why it is deferred or failed. */
+  reason: string | null;
+  /** The relay's words. */
+  reply: string | null;
+  /** From taking the request up to the relay's 250. */
+  elapsedMs: number | null;
+  /** When a step was begun or done, RFC 3339. */
+  times: Partial<Record<Step, string>>;
+  /** The signed proof, where this client's guess was the right one. */
+  token: string | null;
+  /** Expired by our own clock, which the service may still contradict. */
+  guessed: boolean;
+  timeline: readonly Entry[];
+  /** How many entries there were, with those dropped from the front. */
+  entries: number;
+  lastSeq: number | null;
+  /** Events that this version does not understand. */
+  unknown: number;
+}
+
+export type Action =
+  | { type: 'accepted'; answer: Accepted }
+  | { type: 'resent'; answer: Accepted }
+  | { type: 'event'; event: { event: string; at?: string; seq?: number; data?: Record<string, unknown> } }
+  | { type: 'status'; answer: Record<string, unknown> }
+  | { type: 'checked'; answer: { verified_at: string; token: string } }
+  | { type: 'refused'; slug: string; attemptsLeft: number | null }
+  | { type: 'note'; name: string; at: string; data?: Record<string, unknown> }
+  | { type: 'canceled' | 'time-over' | 'forgotten' };
+
+/** The 202. */
+export interface Accepted {
+  id: string;
+  status: string;
+  /** Masked. */
+  email: string;
+  expires_at: string;
+  resend_at: string;
+  attempts_left: number;
+  /** Where the service tells it: the code is submitted by itself at this length. */
+  code_length?: number;
+  events: { url: string; ticket: string };
+}
+
+/** What a reload needs: no address in clear, no code, no proof. */
+export interface Saved {
+  id: string;
+  email: string;
+  expires_at: string;
+  resend_at: string;
+  code_length?: number;
+  events: { url: string; ticket: string };
+  /** Events up to this one are skipped: those of a mail that failed before a resend. */
+  after: number | null;
+  /** The service's clock minus ours. */
+  offsetMs: number;
+}
+
+export interface ProblemFields {
+  /** The last segment of `type`, or `network` or `timeout` where there was no answer. */
+  slug: string;
+  /** 0 where there was no answer. */
+  status?: number;
+  title?: string | null;
+  detail?: string | null;
+  attemptsLeft?: number | null;
+  retryAfterMs?: number | null;
+}
+
+export type Question = 'request' | 'check' | 'resend' | 'cancel';
+
+export interface View {
+  verification: Verification;
+  connection: { name: string; failures: number; retryAt?: number; reason?: string };
+  /** What is being asked of the API. */
+  busy: Question | null;
+  problem: { what: Question; problem: import('./problem.js').Problem } | null;
+  /** Until when, on our clock, the service wants to be left alone, by what was asked. */
+  waits: Partial<Record<Question, number>>;
+  codeLength: number | undefined;
+}
+
+export interface FlowParts {
+  api: import('./api.js').Api;
+  session: import('./session.js').Session;
+  openEvents: (subscription: import('./events-client.js').Subscription) => import('./events-client.js').EventsClient;
+  clock: { now(): number; setTimeout(run: () => void, delayMs: number): unknown; clearTimeout(timer: unknown): void };
+  onChange: (view: View) => void;
+}
