@@ -45,8 +45,8 @@ impl LineBuffer {
         let rest = self.octets.get(self.searched..)?;
         let Some(offset) = rest.iter().position(|&octet| octet == b'\n') else {
             self.searched = self.octets.len();
-            if self.searched - self.taken > LINE_OCTETS_MAX {
-                // A carriage return at the very end may belong to the line's end, which does not matter here.
+            // The one octet more is a carriage return that may belong to the line's end.
+            if self.searched - self.taken > LINE_OCTETS_MAX + 1 {
                 self.skipping = true;
                 self.taken = self.searched;
             }

@@ -1,5 +1,6 @@
 //! Messages as the API shows them, in Mailpit's field names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
@@ -83,62 +84,70 @@ struct Attachment {
 /// Reads what a list shows.
 pub(super) fn summary(mail: &Mail) -> Summary {
     let message = parse(mail);
-    let text = message.body_text(0).unwrap_or_default();
     Summary {
-        envelope: envelope(mail, &message),
+        envelope: envelope(mail, message.as_ref()),
         created: rfc3339(mail.received),
-        attachments: message.attachment_count(),
-        snippet: snippet(&text),
+        attachments: message.as_ref().map_or(0, Message::attachment_count),
+        snippet: snippet(&text(mail, message.as_ref())),
     }
 }
 
 /// Reads a whole message.
 pub(super) fn details(mail: &Mail) -> Details {
     let message = parse(mail);
-    let html = match message.html_part(0).map(|part| &part.body) {
+    let message = message.as_ref();
+    let html = match message.and_then(|message| message.html_part(0)).map(|part| &part.body) {
         Some(PartType::Html(html)) => html.clone().into_owned(),
         _ => String::new(),
     };
+    let date = message.and_then(Message::date);
     Details {
-        envelope: envelope(mail, &message),
+        envelope: envelope(mail, message),
         return_path: mail.from.clone(),
-        date: message.date().map_or_else(|| rfc3339(mail.received), mail_parser::DateTime::to_rfc3339),
-        text: message.body_text(0).unwrap_or_default().into_owned(),
+        date: date.map_or_else(|| rfc3339(mail.received), mail_parser::DateTime::to_rfc3339),
+        text: text(mail, message).into_owned(),
         html,
         inline: Vec::new(),
-        attachments: attachments(&message),
+        attachments: message.map(attachments).unwrap_or_default(),
     }
 }
 
 /// The headers of a message by name, in the capitalisation that Mailpit uses (`Message-Id`), values unfolded.
 pub(super) fn headers(mail: &Mail) -> BTreeMap<String, Vec<String>> {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in parse(mail).headers_raw() {
+    for (name, value) in parse(mail).iter().flat_map(Message::headers_raw) {
         let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         headers.entry(capitalised(name)).or_default().push(lines.join(" "));
     }
     headers
 }
 
-fn parse(mail: &Mail) -> Message<'_> {
-    // A message that can't be parsed at all, such as an empty one, is shown by its envelope.
-    MessageParser::default().parse(&mail.raw[..]).unwrap_or_default()
+/// `None` for what is no message at all, such as an empty one; that is shown by its envelope.
+fn parse(mail: &Mail) -> Option<Message<'_>> {
+    MessageParser::default().parse(&mail.raw[..])
 }
 
-fn envelope(mail: &Mail, message: &Message<'_>) -> Envelope {
-    let to = people(message.to());
-    let cc = people(message.cc());
+fn text<'a>(mail: &'a Mail, message: Option<&'a Message<'_>>) -> Cow<'a, str> {
+    match message {
+        Some(message) => message.body_text(0).unwrap_or_default(),
+        None => String::from_utf8_lossy(&mail.raw),
+    }
+}
+
+fn envelope(mail: &Mail, message: Option<&Message<'_>>) -> Envelope {
+    let to = people(message.and_then(Message::to));
+    let cc = people(message.and_then(Message::cc));
     let named = |address: &str| to.iter().chain(&cc).any(|person| person.address.eq_ignore_ascii_case(address));
     let bcc = mail.to.iter().filter(|address| !named(address)).map(|address| nameless(address)).collect();
     Envelope {
         id: mail.id(),
-        message_id: message.message_id().unwrap_or_default().to_owned(),
-        from: people(message.from()).into_iter().next().unwrap_or_else(|| nameless(&mail.from)),
+        message_id: message.and_then(Message::message_id).unwrap_or_default().to_owned(),
+        from: people(message.and_then(Message::from)).into_iter().next().unwrap_or_else(|| nameless(&mail.from)),
         to,
         cc,
         bcc,
-        reply_to: people(message.reply_to()),
-        subject: message.subject().unwrap_or_default().to_owned(),
+        reply_to: people(message.and_then(Message::reply_to)),
+        subject: message.and_then(Message::subject).unwrap_or_default().to_owned(),
         size: mail.raw.len(),
         tags: Vec::new(),
         username: String::new(),
