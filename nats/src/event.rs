@@ -322,8 +322,7 @@ impl Event {
             #[serde(flatten)]
             body: &'a Body,
         }
-        let wire =
-            Wire { v: VERSION, id: &self.id, at: self.at, generation: self.generation, body: &self.body };
+        let wire = Wire { v: VERSION, id: &self.id, at: self.at, generation: self.generation, body: &self.body };
         // Strings and numbers only: serialising them into memory cannot fail.
         serde_json::to_vec(&wire).unwrap_or_default()
     }

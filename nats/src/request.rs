@@ -53,8 +53,7 @@ impl MailRequest {
     /// # Errors
     /// [`SealError`], as its variants say; [`SealError::Malformed`] also when the plaintext is no request.
     pub fn open(keys: &KeyList, id: &VerificationId, generation: u32, sealed: &str) -> Result<Self, SealError> {
-        let plaintext =
-            seal::open(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), sealed)?;
+        let plaintext = seal::open(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), sealed)?;
         let wire: Wire = serde_json::from_slice(&plaintext).map_err(|_| SealError::Malformed)?;
         Ok(Self {
             email: wire.email.clone().into(),

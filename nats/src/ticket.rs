@@ -83,6 +83,9 @@ impl Ticket {
 }
 
 /// HMAC-SHA256 of `message` under `key`.
+///
+/// # Panics
+/// Never: HMAC takes a key of any length.
 pub fn keyed_hash(key: &Key, message: &[u8]) -> [u8; MAC_LENGTH] {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length, so 32 bytes never fail")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("any key length is accepted");

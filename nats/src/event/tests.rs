@@ -58,8 +58,10 @@ fn message_ids_differ_where_the_events_differ() {
 #[test]
 fn newer_and_broken_payloads_are_told_apart() {
     let newer = json!({"v": 2, "id": ID, "what": "else"});
-    let unknown = json!({"v": 1, "id": ID, "event": "teleported", "at": "2026-01-01T00:00:00.000Z", "generation": 1, "data": {}});
-    let broken = json!({"v": 1, "id": "x", "event": "sent", "at": "2026-01-01T00:00:00.000Z", "generation": 1, "data": {}});
+    let unknown =
+        json!({"v": 1, "id": ID, "event": "teleported", "at": "2026-01-01T00:00:00.000Z", "generation": 1, "data": {}});
+    let broken =
+        json!({"v": 1, "id": "x", "event": "sent", "at": "2026-01-01T00:00:00.000Z", "generation": 1, "data": {}});
     assert_eq!(Event::from_json(newer.to_string().as_bytes()), Err(EventError::Unsupported));
     assert_eq!(Event::from_json(unknown.to_string().as_bytes()), Err(EventError::Unsupported));
     assert_eq!(Event::from_json(broken.to_string().as_bytes()), Err(EventError::Malformed));

@@ -17,7 +17,8 @@ proptest! {
 fn one_spelling_only() {
     let good = "abcdefghijklmnopqrstuvwxyz234567abcdefgh";
     assert!(good.parse::<VerificationId>().is_ok());
-    for bad in ["", "abc", &good.to_uppercase(), &format!("{good}a"), &good.replace('a', "1"), &good.replace('a', ".")] {
+    for bad in ["", "abc", &good.to_uppercase(), &format!("{good}a"), &good.replace('a', "1"), &good.replace('a', ".")]
+    {
         assert_eq!(bad.parse::<VerificationId>(), Err(InvalidId), "{bad}");
     }
 }

@@ -20,10 +20,7 @@ fn shows_two_characters_at_most() {
 #[test]
 fn replies_lose_the_address_the_local_part_and_the_code() {
     let reply = "5.1.1 <Alice@example.com>: user ALICE unknown,\r\ncode 012345 rejected";
-    assert_eq!(
-        scrub_reply(reply, "alice@example.com", "012345", 200),
-        "5.1.1 *** user *** unknown, code *** rejected"
-    );
+    assert_eq!(scrub_reply(reply, "alice@example.com", "012345", 200), "5.1.1 *** user *** unknown, code *** rejected");
     assert_eq!(scrub_reply("2.0.0 Ok: queued as 4F", "al@example.com", "012345", 5), "2.0.0");
 }
 

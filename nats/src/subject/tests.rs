@@ -16,7 +16,9 @@ fn every_event_subject_is_read_back() {
 fn others_are_not() {
     let id: VerificationId = ID.parse().unwrap();
     let dead = dead_letter(&id);
-    for subject in ["otp.sent", "otp.sent.short", "otp.unknown.x", "x.sent.y", dead.as_str(), &format!("otp.sent.{ID}.x")] {
+    for subject in
+        ["otp.sent", "otp.sent.short", "otp.unknown.x", "x.sent.y", dead.as_str(), &format!("otp.sent.{ID}.x")]
+    {
         assert_eq!(parse(subject), None, "{subject}");
     }
 }

@@ -1,0 +1,209 @@
+//! Streams: created when missing, compared when there.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, ReplayPolicy, pull};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
+use tokio_util::sync::CancellationToken;
+
+use super::{Bus, Drift, jittered};
+use crate::stream::{self, Discard, Retention, StreamSpec};
+
+/// Why a stream or consumer is not as configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamFault {
+    /// Settings differ; both values of each are named.
+    #[error("{name} differs from its configuration: {}", differences.join("; "))]
+    Drifted {
+        /// The stream or consumer.
+        name: &'static str,
+        /// One phrase for each setting.
+        differences: Vec<String>,
+    },
+    /// It is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The server did not answer, or not with what was asked for.
+    #[error("{0} cannot be read: {1}")]
+    Unavailable(&'static str, String),
+    /// The server refuses the settings.
+    #[error("{0} cannot be made: {1}")]
+    Refused(&'static str, String),
+}
+
+impl Bus {
+    /// Creates the streams that are missing and compares the others, trying again while NATS is away.
+    ///
+    /// # Errors
+    /// [`StreamFault::Drifted`], unless drift shall be mended, and [`StreamFault::Refused`]; and
+    /// [`StreamFault::Unavailable`] when `stop` ended the wait.
+    pub async fn ensure_streams(&self, stop: &CancellationToken) -> Result<(), StreamFault> {
+        for spec in self.settings.streams.streams() {
+            self.patiently(stop, || self.ensure_stream(&spec)).await?;
+        }
+        Ok(())
+    }
+
+    /// The durable consumer that all mailers share; created when missing, compared when there, as the streams are.
+    ///
+    /// # Errors
+    /// As [`Bus::ensure_streams`].
+    pub async fn mailer_consumer(&self, stop: &CancellationToken) -> Result<PullConsumer, StreamFault> {
+        self.patiently(stop, || self.ensure_mailer_consumer()).await
+    }
+
+    /// Compares the streams and changes nothing.
+    pub(super) async fn check_streams(&self) -> Result<(), StreamFault> {
+        for spec in self.settings.streams.streams() {
+            let stream = self.jetstream.get_stream(spec.name).await.map_err(|error| unavailable(spec.name, &error))?;
+            compare(&spec, &stream.cached_info().config)?;
+        }
+        Ok(())
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, StreamFault>>>(
+        &self,
+        stop: &CancellationToken,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, StreamFault> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match attempt().await {
+                Err(StreamFault::Unavailable(name, why)) => {
+                    tracing::warn!(name, why, "waiting for NATS");
+                    tokio::select! {
+                        () = tokio::time::sleep(jittered(pause)) => {}
+                        () = stop.cancelled() => return Err(StreamFault::Unavailable(name, why)),
+                    }
+                    pause = (pause * 2).min(Duration::from_secs(3));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), StreamFault> {
+        let existing = match self.jetstream.get_stream(spec.name).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                let missing = matches!(error.kind(),
+                    GetStreamErrorKind::JetStream(said) if said.error_code() == ErrorCode::STREAM_NOT_FOUND);
+                if !missing {
+                    return Err(unavailable(spec.name, &error));
+                }
+                tracing::info!(stream = spec.name, "creating the stream");
+                // Two services that create the same stream with the same settings both succeed.
+                self.jetstream.create_stream(configuration(spec)).await.map_err(|error| refused(spec.name, &error))?
+            }
+        };
+        match compare(spec, &existing.cached_info().config) {
+            Err(StreamFault::Drifted { name, differences }) if self.settings.drift == Drift::Update => {
+                tracing::warn!(name, ?differences, "changing the stream's settings");
+                self.jetstream.update_stream(configuration(spec)).await.map_err(|error| refused(name, &error))?;
+                Ok(())
+            }
+            compared => compared,
+        }
+    }
+
+    async fn ensure_mailer_consumer(&self) -> Result<PullConsumer, StreamFault> {
+        let stream =
+            self.jetstream.get_stream(stream::REQUESTS).await.map_err(|error| unavailable(stream::REQUESTS, &error))?;
+        let wanted = pull::Config {
+            durable_name: Some(stream::MAILER.to_owned()),
+            description: Some("All mailers".to_owned()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: stream::ACK_WAIT,
+            max_deliver: -1,
+            replay_policy: ReplayPolicy::Instant,
+            max_ack_pending: stream::MAX_ACK_PENDING,
+            ..pull::Config::default()
+        };
+        let consumer: PullConsumer = stream
+            .get_or_create_consumer(stream::MAILER, wanted.clone())
+            .await
+            .map_err(|error| unavailable(stream::MAILER, &error))?;
+        let found = &consumer.cached_info().config;
+        let mut differences = Vec::new();
+        differ(&mut differences, "ack_wait", &found.ack_wait, &wanted.ack_wait);
+        differ(&mut differences, "max_deliver", &found.max_deliver, &wanted.max_deliver);
+        differ(&mut differences, "max_ack_pending", &found.max_ack_pending, &wanted.max_ack_pending);
+        differ(&mut differences, "ack_policy", &found.ack_policy, &wanted.ack_policy);
+        if differences.is_empty() {
+            Ok(consumer)
+        } else {
+            Err(StreamFault::Drifted { name: stream::MAILER, differences })
+        }
+    }
+}
+
+fn unavailable(name: &'static str, error: &dyn std::error::Error) -> StreamFault {
+    StreamFault::Unavailable(name, error.to_string())
+}
+
+fn refused(name: &'static str, error: &dyn std::error::Error) -> StreamFault {
+    // A server that does not answer is waited for; one that answers with an error is not.
+    let text = error.to_string();
+    if text.contains("timed out") || text.contains("no responders") || text.contains("timeout") {
+        StreamFault::Unavailable(name, text)
+    } else {
+        StreamFault::Refused(name, text)
+    }
+}
+
+fn configuration(spec: &StreamSpec) -> Config {
+    Config {
+        name: spec.name.to_owned(),
+        description: Some(spec.description.to_owned()),
+        subjects: spec.subjects.clone(),
+        retention: match spec.retention {
+            Retention::Limits => RetentionPolicy::Limits,
+            Retention::WorkQueue => RetentionPolicy::WorkQueue,
+        },
+        discard: match spec.discard {
+            Discard::Old => DiscardPolicy::Old,
+            Discard::New => DiscardPolicy::New,
+        },
+        storage: StorageType::File,
+        max_age: spec.max_age,
+        max_messages: spec.max_messages,
+        max_bytes: spec.max_bytes,
+        max_messages_per_subject: spec.max_messages_per_subject,
+        max_message_size: spec.max_message_size,
+        duplicate_window: spec.duplicate_window,
+        allow_direct: spec.allow_direct,
+        num_replicas: spec.replicas,
+        ..Config::default()
+    }
+}
+
+fn compare(spec: &StreamSpec, found: &Config) -> Result<(), StreamFault> {
+    let wanted = configuration(spec);
+    let mut differences = Vec::new();
+    let sorted = |subjects: &[String]| {
+        let mut subjects = subjects.to_vec();
+        subjects.sort();
+        subjects
+    };
+    differ(&mut differences, "subjects", &sorted(&found.subjects), &sorted(&wanted.subjects));
+    differ(&mut differences, "retention", &found.retention, &wanted.retention);
+    differ(&mut differences, "discard", &found.discard, &wanted.discard);
+    differ(&mut differences, "storage", &found.storage, &wanted.storage);
+    differ(&mut differences, "max_age", &found.max_age, &wanted.max_age);
+    differ(&mut differences, "max_msgs", &found.max_messages, &wanted.max_messages);
+    differ(&mut differences, "max_bytes", &found.max_bytes, &wanted.max_bytes);
+    differ(&mut differences, "max_msgs_per_subject", &found.max_messages_per_subject, &wanted.max_messages_per_subject);
+    differ(&mut differences, "max_msg_size", &found.max_message_size, &wanted.max_message_size);
+    differ(&mut differences, "duplicate_window", &found.duplicate_window, &wanted.duplicate_window);
+    differ(&mut differences, "allow_direct", &found.allow_direct, &wanted.allow_direct);
+    differ(&mut differences, "num_replicas", &found.num_replicas, &wanted.num_replicas);
+    if differences.is_empty() { Ok(()) } else { Err(StreamFault::Drifted { name: spec.name, differences }) }
+}
+
+fn differ<T: PartialEq + std::fmt::Debug>(differences: &mut Vec<String>, name: &str, found: &T, wanted: &T) {
+    if found != wanted {
+        differences.push(format!("{name} is {found:?}, configured {wanted:?}"));
+    }
+}
