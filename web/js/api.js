@@ -1,6 +1,4 @@
-/**
- * The gateway's HTTP API. No DOM. Every method resolves to the parsed answer or throws a {@link Problem}.
- */
+/** The gateway's HTTP API. No DOM. Every method resolves to the parsed answer or throws a {@link Problem}. */
 
 import { Problem, problemFrom } from './problem.js';
 
@@ -16,12 +14,7 @@ export class Api {
   /** The service's clock minus ours, in ms; what counts down to the service's times adds it. */
   clockOffsetMs = 0;
 
-  /**
-   * @param {object} [options]
-   * @param {typeof fetch} [options.fetch]
-   * @param {string} [options.base] origin of the gateway; empty for our own
-   * @param {() => number} [options.now]
-   */
+  /** @param {{fetch?: typeof fetch, base?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours */
   constructor({ fetch = (...args) => globalThis.fetch(...args), base = '', now = () => Date.now() } = {}) {
     this.#fetch = fetch;
     this.#base = base;
@@ -38,29 +31,23 @@ export class Api {
     return this.#call('POST', '', { body: wish, headers: { 'Idempotency-Key': `"${idempotencyKey}"` } });
   }
 
-  /** @param {string} id @param {string} code */
   check(id, code) {
     return this.#call('POST', `/${encodeURIComponent(id)}/check`, { body: { code } });
   }
 
-  /** @param {string} id */
   resend(id) {
     return this.#call('POST', `/${encodeURIComponent(id)}/resend`, {});
   }
 
-  /** @param {string} id @param {string} ticket */
   status(id, ticket) {
     return this.#call('GET', `/${encodeURIComponent(id)}`, { headers: bearer(ticket) });
   }
 
-  /** @param {string} id @param {string} ticket */
   cancel(id, ticket) {
     return this.#call('DELETE', `/${encodeURIComponent(id)}`, { headers: bearer(ticket) });
   }
 
   async #call(method, path, { body, headers = {} }) {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     try {
       const response = await this.#fetch(`${this.#base}/v1/verifications${path}`, {
         method,
@@ -68,7 +55,7 @@ export class Api {
         body: body ? JSON.stringify(body) : undefined,
         cache: 'no-store',
         credentials: 'omit',
-        signal: abort.signal,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       this.#learnClock(response.headers.get('date'));
       const answer = await response.json().catch(() => null);
@@ -78,9 +65,7 @@ export class Api {
       return answer ?? {};
     } catch (error) {
       if (error instanceof Problem) throw error;
-      throw new Problem({ slug: abort.signal.aborted ? 'timeout' : 'network' });
-    } finally {
-      clearTimeout(timer);
+      throw new Problem({ slug: error.name === 'TimeoutError' ? 'timeout' : 'network' });
     }
   }
 
@@ -97,7 +82,5 @@ const bearer = (ticket) => ({ Authorization: `Bearer ${ticket}` });
 
 /** Random enough to be met once; `randomUUID` is missing where the page is not served over TLS. */
 export function newIdempotencyKey() {
-  if (globalThis.crypto?.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -18,14 +18,6 @@
  * @property {(event: OtpEvent) => void} onEvent
  * @property {(state: ConnectionState) => void} [onState]
  * @property {(error: {code: string}) => void} [onError] an `error` frame, for showing
- *
- * @typedef {object} Environment what a test replaces
- * @property {(url: string, protocol: string) => WebSocket} createSocket
- * @property {(run: () => void, delayMs: number) => any} setTimeout
- * @property {(timer: any) => void} clearTimeout
- * @property {() => number} now
- * @property {() => number} random in [0, 1)
- * @property {() => boolean} isOnline a hint: this very machine is reachable without a network
  */
 
 export const PROTOCOL = 'otp.v1';
@@ -52,13 +44,14 @@ const MAX_FAILURES = 60;
 const REFUSED_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
 const REFUSED_ERROR = /ticket|invalid|bad|malformed|unauthorized|forbidden|protocol|origin|too-many/;
 
-/** @type {Environment} */
-const BROWSER = {
+/** What a test replaces. @type {import('./types.d.ts').Environment} */
+export const BROWSER = {
   createSocket: (url, protocol) => new WebSocket(url, protocol),
   setTimeout: (run, delayMs) => setTimeout(run, delayMs),
   clearTimeout: (timer) => clearTimeout(timer),
   now: () => Date.now(),
   random: () => Math.random(),
+  /** A hint: this very machine is reachable without a network. */
   isOnline: () => globalThis.navigator?.onLine !== false,
 };
 
@@ -74,7 +67,7 @@ export class EventsClient {
   #lastSeq;
   #state = { name: 'idle', failures: 0 };
 
-  /** @param {Subscription} subscription @param {Partial<Environment>} [environment] */
+  /** @param {Subscription} subscription @param {Partial<import('./types.d.ts').Environment>} [environment] */
   constructor(subscription, environment = {}) {
     this.#subscription = { onState() {}, onError() {}, ...subscription };
     this.#env = { ...BROWSER, ...environment };
@@ -134,13 +127,10 @@ export class EventsClient {
       socket = this.#env.createSocket(this.#subscription.url, PROTOCOL);
     } catch {
       // No socket can be made for this address (mixed content, blocked): the failures tell.
-      this.#lost();
-      return;
+      return this.#lost();
     }
     this.#socket = socket;
-    const ours = (handle) => (event) => {
-      if (this.#socket === socket) handle(event);
-    };
+    const ours = (handle) => (event) => this.#socket === socket && handle(event);
     socket.onopen = ours(() => this.#subscribe());
     socket.onmessage = ours((message) => this.#receive(parseRecord(message.data)));
     socket.onclose = ours((close) => this.#lost(close.code));
@@ -183,29 +173,17 @@ export class EventsClient {
 
   /** The server won't have us. A ticket renewed meanwhile deserves a try of its own. */
   #refused() {
-    if (this.#ticketInUse !== this.#subscription.ticket) {
-      this.#lost();
-      return;
-    }
+    if (this.#ticketInUse !== this.#subscription.ticket) return this.#lost();
     this.#dropSocket();
     this.#enter({ name: 'closed', reason: 'refused' });
   }
 
   #lost(code = 1006) {
     this.#dropSocket();
-    if (this.#terminal) {
-      this.#enter({ name: 'done' });
-      return;
-    }
-    if (REFUSED_CODES.has(code) || code >= 4000) {
-      this.#refused();
-      return;
-    }
+    if (this.#terminal) return this.#enter({ name: 'done' });
+    if (REFUSED_CODES.has(code) || code >= 4000) return this.#refused();
     this.#failures += 1;
-    if (this.#failures > MAX_FAILURES) {
-      this.#enter({ name: 'closed', reason: 'gave-up' });
-      return;
-    }
+    if (this.#failures > MAX_FAILURES) return this.#enter({ name: 'closed', reason: 'gave-up' });
     const isOnline = this.#env.isOnline();
     const pauseMs = isOnline ? this.#pauseMs(code) : BACKOFF_CAP_MS;
     this.#enter({ name: isOnline ? 'reconnecting' : 'offline', retryAt: this.#env.now() + pauseMs });

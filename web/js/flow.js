@@ -1,10 +1,10 @@
 /**
- * One verification from request to proof: calls the API, follows the events, falls back to asking, remembers for a
- * reload. No DOM: `onChange` gets a view to show. Types: types.d.ts.
+ * One verification from request to proof: calls the API, follows the events, falls back to asking. No DOM: `onChange`
+ * gets a view to show.
  */
 
 import { newIdempotencyKey } from './api.js';
-import { isRepeatable } from './problem.js';
+import { isUndecided } from './problem.js';
 import { INITIAL, isOver, reduce } from './verification.js';
 
 /** So many attempts without a sign of life, then we ask besides trying. */
@@ -14,15 +14,9 @@ const ASK_EVERY_MS = 4_000;
 const EXPIRY_GRACE_MS = 1_500;
 /** A server that was not heard for this long (ping 25 s + 8 s) has given us up. */
 const STALE_AFTER_MS = 33_000;
-/** What an answer without Retry-After is worth. */
-const DEFAULT_WAIT_MS = 2_000;
 
 export class Flow {
-  #api;
-  #session;
-  #openEvents;
-  #clock;
-  #onChange;
+  #parts;
   #state = INITIAL;
   #connection = { name: 'idle', failures: 0 };
   #client = null;
@@ -30,11 +24,10 @@ export class Flow {
   #events;
   #after = null;
   #codeLength;
-  /** What is being asked of the API: 'request', 'check', 'resend', 'cancel'. */
   #busy = null;
   #problem = null;
-  /** Until when (our clock) the service wants to be left alone, by what was asked. */
   #waits = {};
+  /** The address asked for last and the key of that wish. */
   #wish = null;
   #timers = { ask: null, expiry: null };
   #asking = false;
@@ -43,18 +36,17 @@ export class Flow {
   #hiddenSinceMs = null;
 
   /** @param {import('./types.d.ts').FlowParts} parts */
-  constructor({ api, session, openEvents, clock, onChange }) {
-    this.#api = api;
-    this.#session = session;
-    this.#openEvents = openEvents;
-    this.#clock = clock;
-    this.#onChange = onChange;
+  constructor(parts) {
+    this.#parts = parts;
   }
 
   /** @returns {import('./types.d.ts').View} */
   get view() {
-    const connection = this.#asking && this.#connection.name !== 'live'
-      ? { ...this.#connection, name: 'polling' } : this.#connection;
+    const connection = { ...this.#connection };
+    if (connection.name !== 'live') {
+      if (this.#asking) connection.name = 'polling';
+      else if (isOver(this.#state)) connection.name = 'done';
+    }
     return {
       verification: this.#state, connection, busy: this.#busy, problem: this.#problem, waits: this.#waits,
       codeLength: this.#codeLength,
@@ -63,14 +55,14 @@ export class Flow {
 
   /** The service's time. */
   get serverNow() {
-    return this.#clock.now() + this.#api.clockOffsetMs;
+    return this.#parts.clock.now() + this.#parts.api.clockOffsetMs;
   }
 
   /** Goes on with what was under way before a reload. */
   resume() {
-    const saved = this.#session.load(this.#clock.now());
+    const saved = this.#parts.session.load(this.#parts.clock.now());
     if (!saved) return;
-    this.#api.clockOffsetMs = saved.offsetMs;
+    this.#parts.api.clockOffsetMs = saved.offsetMs;
     this.#after = saved.after;
     this.#begin(saved);
   }
@@ -79,8 +71,8 @@ export class Flow {
     // The same wish again, after an answer got lost, is the same verification.
     if (this.#wish?.email !== email) this.#wish = { email, key: newIdempotencyKey() };
     const { key } = this.#wish;
-    const answer = await this.#ask('request', () => this.#api.request({ email }, key), (problem) => {
-      if (!isRepeatable(problem)) this.#wish = null;
+    const answer = await this.#ask('request', () => this.#parts.api.request({ email }, key), (problem) => {
+      if (!isUndecided(problem)) this.#wish = null;
     });
     if (!answer) return;
     this.#wish = null;
@@ -90,16 +82,14 @@ export class Flow {
 
   async check(code) {
     const { id } = this.#state;
-    const answer = await this.#ask('check', () => this.#api.check(id, code), (problem) => {
+    const answer = await this.#ask('check', () => this.#parts.api.check(id, code), (problem) => {
       this.#apply({ type: 'refused', slug: problem.slug, attemptsLeft: problem.attemptsLeft });
-      // Someone knows better what became of it.
-      if (problem.status === 410 || problem.status === 404) this.#readStatus();
     });
     if (answer) this.#apply({ type: 'checked', answer });
   }
 
   async resend() {
-    const answer = await this.#ask('resend', () => this.#api.resend(this.#state.id));
+    const answer = await this.#ask('resend', () => this.#parts.api.resend(this.#state.id));
     if (!answer) return;
     if (this.#state.phase === 'failed') this.#after = this.#client?.lastSeq ?? null;
     this.#apply({ type: 'resent', answer });
@@ -108,9 +98,7 @@ export class Flow {
   }
 
   async cancel() {
-    const answer = await this.#ask('cancel', () => this.#api.cancel(this.#state.id, this.#events.ticket), (problem) => {
-      if (problem.status === 410 || problem.status === 404) this.#readStatus();
-    });
+    const answer = await this.#ask('cancel', () => this.#parts.api.cancel(this.#state.id, this.#events.ticket));
     if (answer) this.#apply({ type: 'canceled' });
   }
 
@@ -128,7 +116,7 @@ export class Flow {
   }
 
   visibilityChanged(hidden) {
-    const now = this.#clock.now();
+    const now = this.#parts.clock.now();
     if (hidden) this.#hiddenSinceMs = now;
     else if (this.#hiddenSinceMs !== null && now - this.#hiddenSinceMs > STALE_AFTER_MS) this.#client?.refresh();
     else this.#client?.retryNow();
@@ -139,7 +127,7 @@ export class Flow {
     this.#leave();
     this.#apply({ type: 'accepted', answer });
     this.#remember(answer);
-    this.#client = this.#openEvents({
+    this.#client = this.#parts.openEvents({
       ...this.#events, id: answer.id, after: this.#after,
       onEvent: (event) => this.#apply({ type: 'event', event }),
       onState: (state) => this.#connectionChanged(state),
@@ -153,8 +141,9 @@ export class Flow {
     this.#client?.stop();
     this.#client = null;
     this.#stopAsking();
-    this.#clock.clearTimeout(this.#timers.expiry);
-    this.#session.clear();
+    this.#parts.clock.clearTimeout(this.#timers.expiry);
+    this.#parts.session.clear();
+    this.#waits = { request: this.#waits.request };
     this.#connection = { name: 'idle', failures: 0 };
   }
 
@@ -162,13 +151,13 @@ export class Flow {
     const { id, email, expires_at, resend_at, code_length, events } = answer;
     this.#events = events;
     this.#codeLength = code_length;
-    const offsetMs = this.#api.clockOffsetMs;
-    this.#session.save({ id, email, expires_at, resend_at, code_length, events, after: this.#after, offsetMs });
+    const offsetMs = this.#parts.api.clockOffsetMs;
+    this.#parts.session.save({ id, email, expires_at, resend_at, code_length, events, after: this.#after, offsetMs });
   }
 
   /** Asks the API one thing at a time. Null where it was refused, in which case the view tells why. */
   async #ask(what, call, onProblem = () => {}) {
-    if (this.#busy || this.#waits[what] > this.#clock.now()) return null;
+    if (this.#busy || this.#waits[what] > this.#parts.clock.now()) return null;
     const round = this.#round;
     this.#busy = what;
     this.#problem = null;
@@ -178,8 +167,11 @@ export class Flow {
       return round === this.#round ? answer : null;
     } catch (problem) {
       if (round !== this.#round) return null;
-      this.#refuse(what, problem);
+      if (problem.retryAfterMs) this.#waits[what] = this.#parts.clock.now() + problem.retryAfterMs;
+      this.#problem = { what, problem };
       onProblem(problem);
+      // It ended in a way that we have not heard of.
+      if (what !== 'request' && [404, 410].includes(problem.status)) this.#readStatus();
       return null;
     } finally {
       if (round === this.#round) {
@@ -189,21 +181,21 @@ export class Flow {
     }
   }
 
-  #refuse(what, problem) {
-    const mayWait = ['rate-limited', 'unavailable'].includes(problem.slug) || problem.status === 503;
-    const waitMs = problem.retryAfterMs ?? (mayWait ? DEFAULT_WAIT_MS : 0);
-    if (waitMs > 0 && problem.slug !== 'attempts-exhausted') this.#waits[what] = this.#clock.now() + waitMs;
-    this.#problem = { what, problem };
-  }
-
   #apply(action) {
     this.#state = reduce(this.#state, action);
     if (isOver(this.#state)) {
-      this.#session.clear();
+      this.#parts.session.clear();
       this.#stopAsking();
+      this.#rest();
     }
     this.#watchTime();
     this.#show();
+  }
+
+  /** What is over seeks no connection; one that is there may still bring the last event. */
+  #rest() {
+    const isSeeking = ['connecting', 'reconnecting', 'offline'].includes(this.#connection.name);
+    if (isSeeking && isOver(this.#state)) this.#client?.stop();
   }
 
   #note(name, data) {
@@ -212,8 +204,9 @@ export class Flow {
 
   #connectionChanged(state) {
     this.#connection = state;
+    this.#rest();
     const isGone = state.failures >= FAILURES_BEFORE_ASKING || (state.name === 'closed' && state.reason !== 'stopped');
-    if (state.name === 'live' || state.name === 'done') this.#stopAsking();
+    if (state.name === 'done' || (state.name === 'live' && state.failures === 0)) this.#stopAsking();
     else if (isGone && !this.#asking && !isOver(this.#state)) {
       this.#asking = true;
       this.#readStatus();
@@ -226,7 +219,7 @@ export class Flow {
     const round = this.#round;
     let waitMs = ASK_EVERY_MS;
     try {
-      const answer = await this.#api.status(this.#state.id, this.#events.ticket);
+      const answer = await this.#parts.api.status(this.#state.id, this.#events.ticket);
       if (round === this.#round) this.#apply({ type: 'status', answer });
     } catch (problem) {
       // Not ours or not there: it won't be at the next look either.
@@ -234,22 +227,22 @@ export class Flow {
       waitMs = Math.max(waitMs, problem.retryAfterMs ?? 0);
     }
     if (round !== this.#round) return;
-    this.#clock.clearTimeout(this.#timers.ask);
-    if (this.#asking) this.#timers.ask = this.#clock.setTimeout(() => this.#readStatus(), waitMs);
+    this.#parts.clock.clearTimeout(this.#timers.ask);
+    if (this.#asking) this.#timers.ask = this.#parts.clock.setTimeout(() => this.#readStatus(), waitMs);
     this.#show();
   }
 
   #stopAsking() {
     this.#asking = false;
-    this.#clock.clearTimeout(this.#timers.ask);
+    this.#parts.clock.clearTimeout(this.#timers.ask);
   }
 
   #watchTime() {
-    this.#clock.clearTimeout(this.#timers.expiry);
+    this.#parts.clock.clearTimeout(this.#timers.expiry);
     const { expiresAtMs } = this.#state;
     if (expiresAtMs === null || isOver(this.#state)) return;
     const leftMs = expiresAtMs + EXPIRY_GRACE_MS - this.serverNow;
-    this.#timers.expiry = this.#clock.setTimeout(() => this.#checkTime(), Math.max(leftMs, 0));
+    this.#timers.expiry = this.#parts.clock.setTimeout(() => this.#checkTime(), Math.max(leftMs, 0));
   }
 
   /** Also after sleep, when timers are late. */
@@ -259,6 +252,6 @@ export class Flow {
   }
 
   #show() {
-    this.#onChange(this.view);
+    this.#parts.onChange(this.view);
   }
 }

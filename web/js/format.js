@@ -13,18 +13,10 @@ export function normaliseCode(typed) {
   return plain.replace(/[^0-9]/g, '').slice(0, CODE_LENGTH.max);
 }
 
-/** @param {number} ms e.g. 272000 is "4:32"; begun seconds count, so that 0:00 means over */
+/** @param {number} ms what is left, e.g. "6 s" or "4:32"; begun seconds count, so that "0 s" means over */
 export function countdown(ms) {
   const seconds = Math.max(0, Math.ceil(ms / 1000));
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = (value) => String(value).padStart(2, '0');
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
-
-/** @param {number} ms "6 s", or as a countdown from a minute on */
-export function shortWait(ms) {
-  const seconds = Math.max(0, Math.ceil(ms / 1000));
-  return seconds < 60 ? `${seconds} s` : countdown(ms);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
 /**
@@ -37,11 +29,6 @@ export function clockTime(at) {
   const two = (value) => String(value).padStart(2, '0');
   const seconds = `${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
   return `${two(date.getHours())}:${two(date.getMinutes())}:${seconds}`;
-}
-
-/** @param {number} ms */
-export function duration(ms) {
-  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /**
@@ -58,15 +45,4 @@ export function decodeClaims(token) {
   } catch {
     return null;
   }
-}
-
-/**
- * A claim for reading: times as local dates, structures as JSON.
- * @param {string} name
- * @param {unknown} value
- */
-export function claimText(name, value) {
-  const isTime = ['iat', 'exp', 'nbf'].includes(name) && typeof value === 'number';
-  if (isTime) return `${new Date(value * 1000).toLocaleString()} (${value})`;
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -1,6 +1,4 @@
-/**
- * Problem documents (RFC 9457) in words. No DOM.
- */
+/** Problem documents (RFC 9457) in words. No DOM. */
 
 /** A request that was not granted. */
 export class Problem extends Error {
@@ -12,23 +10,20 @@ export class Problem extends Error {
 }
 
 const WORDS = {
-  'invalid-email': 'That is not an e-mail address we can write to. Please check the spelling.',
-  'undeliverable-domain': 'No mail can be delivered to that domain. Please check the part after the @.',
+  'invalid-email': 'That is not an e-mail address we can write to. Check the spelling.',
+  'undeliverable-domain': 'No mail can be delivered to that domain. Check the part after the @.',
   'rate-limited': 'Too many requests for now. Please wait a moment.',
-  unavailable: 'The service cannot take this right now. Nothing was lost; please try again.',
+  unavailable: 'The service cannot take this right now. Please try again.',
   'incorrect-code': 'That code is not right.',
   'attempts-exhausted': 'Too many wrong codes. This verification is locked.',
   expired: 'The code has expired.',
   'already-used': 'This code has been used already.',
   canceled: 'This verification was canceled.',
-  superseded: 'A newer request for the same address has taken the place of this one.',
+  superseded: 'A newer request has replaced this one.',
   'not-found': 'The service does not know this verification (any more).',
   network: 'No connection to the service. Check your network and try again.',
   timeout: 'The service did not answer in time. Please try again.',
 };
-
-/** Problems for which the same request may be sent once more and mean the same. */
-const REPEATABLE = new Set(['network', 'timeout', 'unavailable', 'rate-limited']);
 
 /** @param {Problem} problem */
 export function explain(problem) {
@@ -42,9 +37,9 @@ export function guessesLeft(attemptsLeft) {
   return attemptsLeft === 1 ? 'One try left.' : `${attemptsLeft} tries left.`;
 }
 
-/** @param {Problem} problem */
-export function isRepeatable(problem) {
-  return REPEATABLE.has(problem.slug) || problem.status === 409 || problem.status >= 500;
+/** Whether the request may have been granted, or may be, without our knowing: status 0 is no answer at all. */
+export function isUndecided({ status }) {
+  return status === 0 || status === 409 || status >= 500;
 }
 
 /**
@@ -96,7 +91,5 @@ function slugOfStatus(status) {
 }
 
 function fallback({ title, detail, status }) {
-  const parts = [title, detail].filter((part) => part !== null && part !== '');
-  if (parts.length === 0) return status ? `The service answered with ${status}.` : 'Something went wrong.';
-  return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(' ');
+  return [title, detail].filter(Boolean).join(': ') || `The service answered with ${status}.`;
 }

@@ -108,6 +108,20 @@ export interface ProblemFields {
   retryAfterMs?: number | null;
 }
 
+/** What the modules need of the browser, and a test replaces. */
+export interface Environment extends Clock {
+  createSocket(url: string, protocol: string): WebSocket;
+  /** In [0, 1). */
+  random(): number;
+  isOnline(): boolean;
+}
+
+export interface Clock {
+  now(): number;
+  setTimeout(run: () => void, delayMs: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
+
 export type Question = 'request' | 'check' | 'resend' | 'cancel';
 
 export interface View {
@@ -125,6 +139,6 @@ export interface FlowParts {
   api: import('./api.js').Api;
   session: import('./session.js').Session;
   openEvents: (subscription: import('./events-client.js').Subscription) => import('./events-client.js').EventsClient;
-  clock: { now(): number; setTimeout(run: () => void, delayMs: number): unknown; clearTimeout(timer: unknown): void };
+  clock: Clock;
   onChange: (view: View) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * What is known about one verification: a pure reducer from events and answers to state (types.d.ts). No DOM, no I/O,
- * no clock. Events count in the order of their sequence numbers; clocks of different machines are never compared.
+ * What is known about one verification: a pure reducer from events and answers to state. No DOM, no I/O, no clock.
+ * Events count in the order of their sequence numbers; clocks of different machines are never compared.
  */
 
 export const STEPS = ['queued', 'sending', 'sent', 'verified'];
@@ -15,12 +15,8 @@ export const INITIAL = Object.freeze({
   elapsedMs: null, times: {}, token: null, guessed: false, timeline: [], entries: 0, lastSeq: null, unknown: 0,
 });
 
-/**
- * @param {Readonly<import('./types.d.ts').Verification>} state
- * @param {import('./types.d.ts').Action} action
- * @returns {Readonly<import('./types.d.ts').Verification>}
- */
-export function reduce(state, action) {
+/** @type {(state: typeof INITIAL, action: import('./types.d.ts').Action) => typeof INITIAL} */
+export const reduce = (state, action) => {
   switch (action.type) {
     case 'accepted':
       return { ...learn(INITIAL, action.answer), phase: 'queued' };
@@ -43,7 +39,7 @@ export function reduce(state, action) {
     case 'forgotten':
       return INITIAL;
   }
-}
+};
 
 /** Whether nothing more can come of it. `failed` is not over: a resend starts another mail with the same code. */
 export function isOver({ phase }) {
@@ -55,22 +51,22 @@ export function takesCode(state) {
   return state.phase !== 'idle' && !isOver(state) && (state.phase !== 'failed' || state.everSent);
 }
 
+/** The states of the four steps; those that end a verification stop it where it was. */
+const ROWS = {
+  idle: ['todo', 'todo', 'todo', 'todo'],
+  queued: ['active', 'todo', 'todo', 'todo'],
+  sending: ['done', 'active', 'todo', 'todo'],
+  deferred: ['done', 'deferred', 'todo', 'todo'],
+  failed: ['done', 'failed', 'todo', 'todo'],
+  sent: ['done', 'done', 'done', 'active'],
+  verified: ['done', 'done', 'done', 'done'],
+};
+
 /** @returns {Record<import('./types.d.ts').Step, import('./types.d.ts').StepState>} */
 export function stepStates({ phase, reached }) {
-  switch (phase) {
-    case 'idle': return row('todo', 'todo', 'todo', 'todo');
-    case 'queued': return row('active', 'todo', 'todo', 'todo');
-    case 'sending': return row('done', 'active', 'todo', 'todo');
-    case 'deferred': return row('done', 'deferred', 'todo', 'todo');
-    case 'failed': return row('done', 'failed', 'todo', 'todo');
-    case 'sent': return row('done', 'done', 'done', 'active');
-    case 'verified': return row('done', 'done', 'done', 'done');
-  }
-  if (reached === 'queued') return row('failed', 'todo', 'todo', 'todo');
-  return reached === 'sending' ? row('done', 'failed', 'todo', 'todo') : row('done', 'done', 'done', 'failed');
+  const row = ROWS[phase] ?? ROWS[reached].map((state) => (state === 'active' ? 'failed' : state));
+  return Object.fromEntries(STEPS.map((step, n) => [step, row[n]]));
 }
-
-const row = (queued, sending, sent, verified) => ({ queued, sending, sent, verified });
 
 /** What each event means for a verification that is not over. `data` may lack any member. */
 const MEANING = {
@@ -127,15 +123,12 @@ function applyStatus(state, answer) {
   return isNews ? end(next, answer.status) : next;
 }
 
-/** Refused codes that say something about the verification, too. */
-const PHASE_OF_REFUSAL = {
-  'attempts-exhausted': 'locked', expired: 'expired', canceled: 'canceled', superseded: 'superseded',
-};
-
+/** Some problems with a code say what became of the verification. */
 function applyRefusal(state, { slug, attemptsLeft }) {
   if (isOver(state)) return state;
   if (slug === 'incorrect-code') return wrongCode(state, attemptsLeft);
-  return Object.hasOwn(PHASE_OF_REFUSAL, slug) ? end(state, PHASE_OF_REFUSAL[slug]) : state;
+  if (slug === 'attempts-exhausted') return end(state, 'locked');
+  return ['expired', 'canceled', 'superseded'].includes(slug) ? end(state, slug) : state;
 }
 
 /** Guesses never grow back, so an answer and its event may come in either order. */

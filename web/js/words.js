@@ -1,6 +1,6 @@
 /** What the page says about a verification and its connection. Pure. */
 
-import { duration, shortWait } from './format.js';
+import { countdown } from './format.js';
 import { guessesLeft } from './problem.js';
 
 /** The mailer's reasons, as the contract names them. */
@@ -23,36 +23,43 @@ export function reasonText(reason) {
   return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason;
 }
 
-export const KNOWN_REASONS = Object.freeze(Object.keys(REASONS));
+export const KNOWN_REASONS = Object.keys(REASONS);
+
+/** @param {import('./types.d.ts').Verification} state */
+export function headline({ phase, email }) {
+  switch (phase) {
+    case 'idle': return 'Is this mailbox yours?';
+    case 'verified': return 'This mailbox is yours';
+    case 'failed': return 'The mail did not get through';
+    case 'expired': return 'The code has expired';
+    case 'locked': return 'Too many wrong codes';
+    case 'canceled': return 'Canceled';
+    case 'superseded': return 'Replaced by a newer request';
+    default: return `A code for ${email ?? 'you'}`;
+  }
+}
 
 /**
  * One sentence for people who cannot see the stepper; changes only when something happened.
- * @param {import('./verification.js').Verification} state
+ * @param {import('./types.d.ts').Verification} state
  */
 export function statusText(state) {
   const to = state.email ? ` for ${state.email}` : '';
   switch (state.phase) {
-    case 'idle': return '';
+    case 'idle': return 'Nothing sent yet.';
     case 'queued': return `The message${to} is queued.`;
-    case 'sending': return `The message${to} is being handed to the mail server.`;
+    case 'sending': return `The message${to} goes to the mail server.`;
     case 'deferred': return `Not sent yet: ${reasonText(state.reason)}. We keep trying.`;
-    case 'sent': return `Sent. The mail server has taken the message${to}. ${wrongCodeText(state)}`.trim();
+    case 'sent': return `Sent. The mail server has taken the message${to}.`;
     case 'failed': return `Not delivered: ${reasonText(state.reason)}.`;
     case 'verified': return 'Verified. This mailbox can be read by you.';
-    case 'expired': return 'The code has expired.';
-    case 'locked': return 'Locked: too many wrong codes.';
-    case 'canceled': return 'Canceled. The code no longer works.';
-    case 'superseded': return 'A newer request for this address has taken the place of this one.';
+    default: return `${headline(state)}.`;
   }
-}
-
-function wrongCodeText({ wrongCode, attemptsLeft }) {
-  return wrongCode ? `The last code was wrong. ${guessesLeft(attemptsLeft)}` : '';
 }
 
 /**
  * The small print under each step; may tick.
- * @param {import('./verification.js').Verification} state
+ * @param {import('./types.d.ts').Verification} state
  * @param {number} nowMs the service's time
  */
 export function stepNotes(state, nowMs) {
@@ -61,9 +68,8 @@ export function stepNotes(state, nowMs) {
 
 function sendingNote({ phase, attempt, reason, reply, nextAttemptAtMs }, nowMs) {
   if (phase === 'deferred') {
-    if (nextAttemptAtMs === null) return `${upper(reasonText(reason))}; we try again`;
-    const waitMs = nextAttemptAtMs - nowMs;
-    return `${upper(reasonText(reason))}; next try ${waitMs > 0 ? `in ${shortWait(waitMs)}` : 'now'}`;
+    const waitMs = (nextAttemptAtMs ?? 0) - nowMs;
+    return `${upper(reasonText(reason))}; next try ${waitMs > 0 ? `in ${countdown(waitMs)}` : 'soon'}`;
   }
   if (phase === 'failed') return upper(reasonText(reason)) + (reply ? `: ${reply}` : '');
   return attempt !== null && attempt > 1 ? `Try ${attempt}` : '';
@@ -71,28 +77,22 @@ function sendingNote({ phase, attempt, reason, reply, nextAttemptAtMs }, nowMs) 
 
 function sentNote({ reached, reply, elapsedMs }) {
   if (reached !== 'sent') return '';
-  return [reply, elapsedMs === null ? null : `in ${duration(elapsedMs)}`].filter(Boolean).join(' · ');
+  return [reply, elapsedMs === null ? null : `in ${elapsedMs} ms`].filter(Boolean).join(' · ');
 }
 
-function verifiedNote(state) {
-  switch (state.phase) {
-    case 'sent': return state.wrongCode ? wrongCodeText(state) : 'Waiting for the code';
-    case 'expired': case 'locked': case 'canceled': case 'superseded': return statusText(state);
-    default: return '';
-  }
+function verifiedNote({ phase, wrongCode, attemptsLeft }) {
+  if (phase !== 'sent') return '';
+  return wrongCode ? `Wrong code. ${guessesLeft(attemptsLeft)}` : 'Waiting for the code';
 }
 
-/**
- * @param {{name: string, retryAt?: number, reason?: string}} connection
- * @param {number} localNowMs the clock that `retryAt` is on
- */
-export function connectionText({ name, retryAt, reason }, localNowMs) {
+/** @param {import('./types.d.ts').View['connection']} connection @param {number} nowMs our own time */
+export function connectionText({ name, retryAt, reason }, nowMs) {
   switch (name) {
     case 'connecting': return 'Connecting';
     case 'live': return 'Live';
-    case 'reconnecting': return `Reconnecting in ${shortWait((retryAt ?? localNowMs) - localNowMs)}`;
+    case 'reconnecting': return `Reconnecting in ${countdown((retryAt ?? nowMs) - nowMs)}`;
     case 'offline': return 'Offline';
-    case 'polling': return 'No live connection; asking now and then';
+    case 'polling': return 'Asking now and then';
     case 'done': return 'Complete';
     case 'closed': return reason === 'stopped' ? 'Closed' : 'Closed by the service';
     default: return 'Not connected';
