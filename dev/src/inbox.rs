@@ -70,6 +70,7 @@ pub struct Inbox {
     http: TcpListener,
     http_addr: SocketAddr,
     mailbox: Arc<Mailbox>,
+    connections_max: usize,
 }
 
 impl Inbox {
@@ -81,7 +82,8 @@ impl Inbox {
     pub async fn bind(smtp: SocketAddr, http: SocketAddr) -> Result<Self> {
         let (smtp, smtp_addr) = listen(smtp).await.context("the inbox's SMTP port")?;
         let (http, http_addr) = listen(http).await.context("the inbox's HTTP port")?;
-        Ok(Self { smtp, smtp_addr, http, http_addr, mailbox: Arc::default() })
+        let connections_max = receiver::CONNECTIONS_MAX;
+        Ok(Self { smtp, smtp_addr, http, http_addr, mailbox: Arc::default(), connections_max })
     }
 
     /// Where mail is delivered.
@@ -100,7 +102,8 @@ impl Inbox {
     ///
     /// When the HTTP server fails as a whole, which axum does not do at present.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let receiver = receiver::receive(self.smtp, Arc::clone(&self.mailbox), shutdown.clone());
+        let mailbox = Arc::clone(&self.mailbox);
+        let receiver = receiver::receive(self.smtp, mailbox, self.connections_max, shutdown.clone());
         let http = self.http.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY not set");

@@ -26,10 +26,15 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Pause after a failed accept: without one, a lack of file descriptors is a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes mail until `shutdown` is cancelled and all connections are closed.
-pub(super) async fn receive(listener: TcpListener, mailbox: Arc<Mailbox>, shutdown: CancellationToken) {
+/// Takes mail over so many connections at once, until `shutdown` is cancelled and all of them are closed.
+pub(super) async fn receive(
+    listener: TcpListener,
+    mailbox: Arc<Mailbox>,
+    connections_max: usize,
+    shutdown: CancellationToken,
+) {
     let shared = Arc::new(Shared { mailbox, ..Shared::default() });
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(connections_max));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {

@@ -35,8 +35,13 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Inbox)) -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let inbox = Inbox::bind(free, free).await.unwrap();
+        let mut inbox = Inbox::bind(free, free).await.unwrap();
+        change(&mut inbox);
         let shutdown = CancellationToken::new();
         let (smtp, url) = (inbox.smtp_addr(), format!("http://{}", inbox.http_addr()));
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();

@@ -2,7 +2,6 @@
 
 use super::super::lines::{LINE_OCTETS_MAX, Line, LineBuffer};
 use super::super::mailbox::{Limits, Mailbox};
-use super::super::receiver::CONNECTIONS_MAX;
 use super::super::session::MESSAGE_OCTETS_MAX;
 use super::{Client, MAIL, Running};
 
@@ -108,9 +107,10 @@ async fn recipients_of_a_message_are_bounded() {
 
 #[tokio::test]
 async fn connections_beyond_the_bound_are_told_so_and_a_place_is_free_again() {
-    let inbox = Running::start().await;
+    // Fewer than by default: a test has not always the file descriptors for 500 at both ends.
+    let inbox = Running::start_with(|inbox| inbox.connections_max = 3).await;
     let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS_MAX {
+    for _ in 0..3 {
         let mut client = Client::connect(inbox.smtp).await;
         assert!(client.reply().await.starts_with("220 "));
         clients.push(client);
