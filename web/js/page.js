@@ -64,9 +64,11 @@ function showProblem(problem, verification) {
 
 function moveFocus(phase, problem, takes) {
   if (problem && problem !== shown.problem && !error.hidden) {
-    if (problem.problem.slug === 'incorrect-code' && takes) code.select();
-    const target = problem.problem.slug === 'incorrect-code' && takes ? code : error;
-    target.focus();
+    if (problem.problem.slug !== 'incorrect-code') error.focus();
+    else if (takes) {
+      code.focus();
+      code.select();
+    }
   } else if (takes !== shown.takes || phase !== shown.phase) {
     if (takes && !shown.takes) code.focus();
     else if (phase === 'idle') email.focus();

@@ -20,7 +20,7 @@ const WORDS = {
   'already-used': 'This code has been used already.',
   canceled: 'This verification was canceled.',
   superseded: 'A newer request has replaced this one.',
-  'not-found': 'The service does not know this verification (any more).',
+  'not-found': 'The service does not know this verification.',
   network: 'No connection to the service. Check your network and try again.',
   timeout: 'The service did not answer in time. Please try again.',
 };
@@ -43,7 +43,7 @@ export function isUndecided({ status }) {
 }
 
 /**
- * `https://example.com/problems/rate-limited`, `urn:otp:rate-limited` and `rate-limited` are all the same.
+ * `/problems/rate-limited`, `urn:otp:rate-limited` and `rate-limited` are all the same.
  * @param {unknown} type
  */
 export function problemSlug(type) {

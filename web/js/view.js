@@ -43,7 +43,7 @@ function logLine({ n, kind, seq, event, at, data }) {
   const line = make('li');
   Object.assign(line.dataset, { n, kind, event, seq: seq ?? '' });
   const json = Object.keys(data).length > 0 ? JSON.stringify(data) : '';
-  line.append(make('time', clockTime(at)), make('span', seq === null ? '' : `#${seq}`), make('b', event), make('code', json));
+  line.append(make('time', clockTime(at)), make('span', seq === null ? '·' : `#${seq}`), make('b', event), make('code', json));
   return line;
 }
 
