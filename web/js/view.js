@@ -51,7 +51,7 @@ export function showProof({ phase, token, times }) {
   if (phase !== 'verified') return;
   const at = times.verified ?? new Date().toISOString();
   setText(element('stamp-date'), at.slice(0, 10));
-  setText(element('stamp-time'), clockTime(at).slice(0, 8));
+  setText(element('stamp-time'), `${at.slice(11, 19)}Z`);
   element('proof').hidden = token === null;
   setText(element('proof-note'), token === null
     ? 'The code was entered elsewhere, and the proof was given there.'
