@@ -1,2 +1,17 @@
-//! Placeholder.
-fn main() {}
+//! `otp-notifier`: see the library.
+
+use std::process::ExitCode;
+
+use otp_nats::settings::ProcessEnvironment;
+use otp_nats::shutdown::{Service, run_service};
+use otp_notifier::{Notifier, NotifierSettings};
+
+const SERVICE: Service =
+    Service { name: "otp-notifier", about: "verification events to WebSocket clients", commands: "" };
+
+fn main() -> ExitCode {
+    run_service(SERVICE, &ProcessEnvironment, NotifierSettings::read, |settings, stop| async move {
+        Notifier::bind(settings).await?.run(stop).await?;
+        Ok(())
+    })
+}

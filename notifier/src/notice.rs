@@ -1,0 +1,46 @@
+//! An event as clients get it: read and encoded once, however many listen.
+
+use std::sync::Arc;
+
+use otp_nats::event::{Envelope, EventError};
+use otp_nats::{EventKind, Timestamp, VerificationId};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// One event of one verification with the frame that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// Its sequence in `OTP_EVENTS`.
+    pub(crate) seq: u64,
+    /// The verification.
+    pub(crate) id: VerificationId,
+    /// What happened.
+    pub(crate) kind: EventKind,
+    /// Which mail of the verification it belongs to.
+    pub(crate) generation: u32,
+    /// The text of the frame.
+    pub(crate) frame: Utf8Bytes,
+}
+
+impl Notice {
+    /// Reads an event's payload; its `data` goes into the frame as it came. The payload's buffer is not kept.
+    ///
+    /// # Errors
+    /// As [`Envelope::from_json`] and [`Envelope::kind`].
+    pub(crate) fn read(seq: u64, payload: &[u8]) -> Result<Arc<Self>, EventError> {
+        let envelope = Envelope::from_json(payload)?;
+        let (id, kind, at, data) = (envelope.id, envelope.kind()?, envelope.at, envelope.data.get());
+        let frame = format!(r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
+        Ok(Arc::new(Self { seq, id, kind, generation: envelope.generation, frame: frame.into() }))
+    }
+}
+
+/// The frame of the event that a ticket alone proves: `requested`, sequence 0.
+pub(crate) fn requested(id: &VerificationId, requested_at: Timestamp, expires_at: Timestamp) -> Utf8Bytes {
+    let kind = EventKind::Requested;
+    let data = json!({ "expires_at": expires_at });
+    format!(r#"{{"type":"event","id":"{id}","seq":0,"event":"{kind}","at":"{requested_at}","data":{data}}}"#).into()
+}
+
+#[cfg(test)]
+mod tests;
