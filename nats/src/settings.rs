@@ -170,7 +170,10 @@ impl<'e> Settings<'e> {
         secret: bool,
         required: bool,
     ) {
-        self.declared.push(Declared { name, default, about, form: T::FORM, secret, required });
+        // The frame and a service may read the same one.
+        if self.declared.iter().all(|declared| declared.name != name) {
+            self.declared.push(Declared { name, default, about, form: T::FORM, secret, required });
+        }
     }
 
     fn must<T: Setting>(&mut self, name: &'static str, secret: bool) -> Option<T> {
@@ -212,7 +215,10 @@ impl<'e> Settings<'e> {
             Ok(value) => Some(value),
             Err(why) => {
                 let colon = if why.is_empty() { "" } else { ": " };
-                self.faults.push(format!("{name} has not the expected form{colon}{why}; expected {}", T::FORM));
+                let fault = format!("{name} has not the expected form{colon}{why}; expected {}", T::FORM);
+                if !self.faults.contains(&fault) {
+                    self.faults.push(fault);
+                }
                 None
             }
         }

@@ -55,6 +55,16 @@ fn defaults_files_and_empty_variables() {
 }
 
 #[test]
+fn what_two_parts_read_is_declared_and_reported_once() {
+    let environment = Fake { variables: [("OTP_WAIT", "soon")].into() };
+    let mut settings = Settings::new(&environment);
+    assert_eq!(settings.or::<Duration>("OTP_WAIT", "1s", ""), None);
+    assert_eq!(settings.or::<Duration>("OTP_WAIT", "1s", ""), None);
+    assert_eq!(settings.declared().len(), 1);
+    assert_eq!(settings.finish(Some(())).unwrap_err().0.len(), 1);
+}
+
+#[test]
 fn durations_and_lists() {
     for (text, millis) in
         [("300", 300_000), ("5m", 300_000), ("250ms", 250), ("1 h", 3_600_000), ("2days", 172_800_000)]
