@@ -71,9 +71,9 @@ pub async fn live() -> Json<serde_json::Value> {
     Json(json!({"status": "live"}))
 }
 
-/// The answer to `GET /ready` for these faults: 200, or 503 naming them.
-pub async fn readiness(readiness: &dyn Readiness) -> Response {
-    let faults = match tokio::time::timeout(READY_TIMEOUT, readiness.faults()).await {
+/// The answer to `GET /ready`: 200, or 503 naming what stands in the way.
+pub async fn readiness(faults: impl Future<Output = Vec<String>>) -> Response {
+    let faults = match tokio::time::timeout(READY_TIMEOUT, faults).await {
         Ok(faults) => faults,
         Err(_) => vec!["the readiness check took too long".to_owned()],
     };
@@ -85,7 +85,7 @@ pub async fn readiness(readiness: &dyn Readiness) -> Response {
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
-    readiness(shared.readiness.as_ref()).await
+    readiness(shared.readiness.faults()).await
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response {

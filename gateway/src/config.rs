@@ -1,0 +1,166 @@
+//! The gateway's settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use otp_nats::bus::BusSettings;
+use otp_nats::keys::KeyList;
+use otp_nats::settings::{List, Settings};
+use otp_nats::stream::RETENTION_GRACE;
+use secrecy::SecretString;
+
+use crate::client_ip::TrustedProxies;
+use crate::code::CODE_LENGTHS;
+use crate::domain::DnsPolicy;
+use crate::limits::Limits;
+use crate::store::CodePolicy;
+
+/// What the cooldown doubles up to.
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(15 * 60);
+/// Most guesses for one code: with ten guesses at four digits, one attempt in a thousand succeeds.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// The gateway's configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the API and the page are served.
+    pub listen: SocketAddr,
+    /// Where health, readiness and metrics are served.
+    pub admin_listen: SocketAddr,
+    /// NATS and the streams.
+    pub bus: BusSettings,
+    /// Redis.
+    pub redis_url: SecretString,
+    /// Where clients watch.
+    pub events_url: String,
+    /// Origins whose pages may call the API.
+    pub allowed_origins: Vec<String>,
+    /// Seals requests for the mailer.
+    pub seal_keys: KeyList,
+    /// Signs tickets.
+    pub ticket_keys: KeyList,
+    /// Hashes codes and names.
+    pub hash_keys: KeyList,
+    /// Signs proofs.
+    pub signing_keys: KeyList,
+    /// `iss` of the proof.
+    pub issuer: String,
+    /// `aud` of the proof in open mode.
+    pub audience: String,
+    /// Life of a proof.
+    pub token_ttl: Duration,
+    /// Digits of a code.
+    pub code_length: usize,
+    /// How codes live.
+    pub policy: CodePolicy,
+    /// Requests of one network.
+    pub limit_ip: Limits,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// DNS servers, none for the system's.
+    pub dns_servers: List<SocketAddr>,
+    /// Whether domains are checked.
+    pub dns_policy: DnsPolicy,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+impl Config {
+    /// Declares and reads the settings.
+    pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        let listen = settings.or("OTP_LISTEN", "0.0.0.0:5000", "Where the API and the page are served");
+        let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9500", "Where health, readiness and metrics are");
+        let bus = BusSettings::read(settings);
+        let redis_url: Option<String> = settings.secret_or(
+            "OTP_REDIS_URL",
+            "redis://127.0.0.1:6379",
+            "Redis: redis://[user:password@]host:port/db, or rediss://",
+        );
+        let events_url: Option<String> =
+            settings.required("OTP_EVENTS_URL", "Where clients watch, as wss://otp.example.com/v1/events");
+        let allowed_origins: Option<List<String>> =
+            settings.or("OTP_ALLOWED_ORIGINS", "", "Origins of pages that may call the API, beside its own");
+        let keys = Keys::read(settings);
+        let issuer = settings.or("OTP_ISSUER", "distotp", "iss of the proof");
+        let audience = settings.or("OTP_AUDIENCE", "open", "aud of the proof in open mode");
+        let token_ttl = settings.or("OTP_TOKEN_TTL", "10m", "Life of a proof");
+        let code_length = settings.or("OTP_CODE_LENGTH", "6", "Digits of a code, 4 to 10");
+        let policy = read_policy(settings, bus.as_ref().map(|bus| bus.streams.code_ttl));
+        let limit_ip = settings.or("OTP_LIMIT_IP", "10/1m,60/1h", "Requests of an IP address (/64 for IPv6)");
+        let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose X-Forwarded-For is believed");
+        let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
+        let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
+        let max_connections = settings.or("OTP_MAX_CONNECTIONS", "10000", "HTTP connections at once");
+        let open: Option<bool> =
+            settings.or("OTP_OPEN_MODE", "false", "Whether anyone may ask for a verification without an app's key");
+        if open == Some(false) {
+            settings
+                .fault("no applications are configured and OTP_OPEN_MODE is not true: nobody could use the gateway");
+        }
+        if code_length.is_some_and(|length| !CODE_LENGTHS.contains(&length)) {
+            settings.fault("OTP_CODE_LENGTH must lie between 4 and 10");
+        }
+        if events_url.as_ref().is_some_and(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
+            settings.fault("OTP_EVENTS_URL must begin with ws:// or wss://");
+        }
+        let keys = keys?;
+        Some(Self {
+            listen: listen?,
+            admin_listen: admin_listen?,
+            bus: bus?,
+            redis_url: redis_url?.into(),
+            events_url: events_url?,
+            allowed_origins: allowed_origins?.0,
+            seal_keys: keys.seal,
+            ticket_keys: keys.ticket,
+            hash_keys: keys.hash,
+            signing_keys: keys.signing,
+            issuer: issuer?,
+            audience: audience?,
+            token_ttl: token_ttl?,
+            code_length: code_length?,
+            policy: policy?,
+            limit_ip: limit_ip?,
+            trusted_proxies: trusted_proxies?,
+            dns_servers: dns_servers?,
+            dns_policy: dns_policy?,
+            max_connections: max_connections?,
+        })
+    }
+}
+
+struct Keys {
+    seal: KeyList,
+    ticket: KeyList,
+    hash: KeyList,
+    signing: KeyList,
+}
+
+impl Keys {
+    fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        let seal = settings.secret("OTP_SEAL_KEYS", "Seal requests for the mailer");
+        let ticket = settings.secret("OTP_TICKET_KEYS", "Sign tickets");
+        let hash = settings.secret("OTP_HASH_KEYS", "Hash codes and recipients");
+        let signing = settings.secret("OTP_SIGNING_KEYS", "Sign proofs (Ed25519 seeds)");
+        Some(Self { seal: seal?, ticket: ticket?, hash: hash?, signing: signing? })
+    }
+}
+
+fn read_policy(settings: &mut Settings<'_>, ttl: Option<Duration>) -> Option<CodePolicy> {
+    let attempts: Option<u32> = settings.or("OTP_MAX_ATTEMPTS", "5", "Guesses for one code, 1 to 10");
+    let cooldown = settings.or("OTP_RESEND_COOLDOWN", "60s", "Time between two mails to a recipient; it doubles");
+    let recipient = settings.or("OTP_LIMIT_RECIPIENT", "5/1h,12/1d", "Mails to a recipient");
+    let guesses = settings.or("OTP_LIMIT_GUESSES", "15/1d", "Wrong guesses at a recipient's codes");
+    if attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS).contains(&attempts)) {
+        settings.fault("OTP_MAX_ATTEMPTS must lie between 1 and 10");
+    }
+    Some(CodePolicy {
+        ttl: ttl?,
+        retention: RETENTION_GRACE,
+        attempts: attempts?,
+        cooldown: cooldown?,
+        longest_cooldown: LONGEST_COOLDOWN,
+        recipient: recipient?,
+        guesses: guesses?,
+    })
+}

@@ -1,0 +1,182 @@
+//! The HTTP API and the page.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router, routing};
+use http::{HeaderName, HeaderValue, Method, header};
+use hyper::body::Incoming;
+use otp_nats::trace::{self, TraceParent};
+use tower::Service;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::client_ip::TrustedProxies;
+use crate::flood::FloodGate;
+use crate::problem::{Problem, ProblemSlug};
+use crate::verification::Verifications;
+
+mod body;
+mod check;
+mod create;
+mod existing;
+mod page;
+
+/// What a browser may keep of a preflight's answer.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What decides.
+    pub verifications: Verifications,
+    /// The first gate, off when IP addresses are not limited.
+    pub flood: Option<FloodGate>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call the API.
+    pub allowed_origins: Vec<String>,
+}
+
+/// The address at the other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// Who asks, and in which trace.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    client: IpAddr,
+    trace: TraceParent,
+}
+
+/// All routes.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    let api = Router::new()
+        .route("/v1/verifications", routing::post(create::create))
+        .route("/v1/verifications/{id}", routing::get(existing::status).delete(existing::cancel))
+        .route("/v1/verifications/{id}/check", routing::post(check::check))
+        .route("/v1/verifications/{id}/resend", routing::post(existing::resend))
+        .route("/.well-known/jwks.json", routing::get(existing::key_set))
+        .layer(cors(&gateway.allowed_origins));
+    let page = page::router(&gateway.verifications.events_url);
+    Router::new()
+        .merge(api)
+        .route("/health", routing::get(otp_nats::admin::live))
+        .route("/ready", routing::get(ready))
+        .merge(page)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .fallback(async || Problem::NotFound)
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), watched))
+        .with_state(gateway)
+}
+
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    otp_nats::admin::readiness(gateway.verifications.faults()).await
+}
+
+/// The first layer: flood gate, trace, metrics.
+async fn watched(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let client = gateway.trusted_proxies.client(peer, request.headers());
+    let parent =
+        request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);
+    let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
+    request.extensions_mut().insert(Caller { client, trace });
+    let route = route(request.extensions().get::<MatchedPath>());
+    let passed = gateway.flood.as_ref().map_or(Ok(()), |flood| flood.pass(client));
+    let response = match passed {
+        Ok(()) => next.run(request).await,
+        Err(violation) => {
+            gateway.verifications.metrics.refused(&violation.policy);
+            Problem::RateLimited(vec![violation]).into_response()
+        }
+    };
+    let problem = response.extensions().get::<ProblemSlug>().map_or("", |slug| slug.0);
+    gateway.verifications.metrics.answered(route, response.status().as_u16(), problem, started.elapsed());
+    response
+}
+
+/// The route's pattern as metrics name it: never a path that a client wrote.
+fn route(matched: Option<&MatchedPath>) -> &'static str {
+    match matched.map(MatchedPath::as_str) {
+        Some("/v1/verifications") => "create",
+        Some("/v1/verifications/{id}") => "verification",
+        Some("/v1/verifications/{id}/check") => "check",
+        Some("/v1/verifications/{id}/resend") => "resend",
+        Some("/.well-known/jwks.json") => "jwks",
+        Some("/health" | "/ready") => "health",
+        Some(_) => "page",
+        None => "none",
+    }
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origin = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let request = [
+        header::CONTENT_TYPE,
+        header::AUTHORIZATION,
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("traceparent"),
+    ];
+    let response = [
+        header::LOCATION,
+        header::RETRY_AFTER,
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("ratelimit-policy"),
+    ];
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers(request)
+        .expose_headers(response)
+        .max_age(PREFLIGHT_AGE)
+}
+
+/// The ticket of `Authorization: Bearer <ticket>`.
+fn bearer(request: &Request) -> Option<String> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// The router with the peer's address on every request of a connection.
+#[derive(Debug, Clone)]
+pub struct WithPeer {
+    router: Router,
+    peer: Peer,
+}
+
+impl WithPeer {
+    /// Serves one connection's requests.
+    pub const fn new(router: Router, peer: Peer) -> Self {
+        Self { router, peer }
+    }
+}
+
+impl Service<http::Request<Incoming>> for WithPeer {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = <Router as Service<http::Request<Incoming>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        <Router as Service<http::Request<Incoming>>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}

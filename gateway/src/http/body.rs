@@ -1,0 +1,59 @@
+//! JSON bodies: bounded in size and time, of exactly the expected shape.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::problem::Problem;
+
+/// Largest body in bytes: an address, a purpose and 2 KiB of metadata fit many times.
+const MAX_BODY: usize = 16 * 1024;
+/// A body that size has arrived by then on any line that a person would use.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// The problem that the client is told.
+pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    if !is_json(request.headers().get(header::CONTENT_TYPE)) {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    let body = axum::body::to_bytes(request.into_body(), MAX_BODY);
+    let bytes = match tokio::time::timeout(BODY_WITHIN, body).await {
+        Ok(Ok(bytes)) => bytes,
+        // The connection broke, or the body is too large; only the latter has someone to read the answer.
+        Ok(Err(_)) => return Err(Problem::PayloadTooLarge),
+        Err(_elapsed) => return Err(Problem::RequestTimeout),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| malformed(&error))
+}
+
+fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    let essence = content_type.and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Says where the fault is. serde's own words may repeat a value, so they are not used.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let what = match error.classify() {
+        Category::Syntax => "not JSON",
+        Category::Eof => "JSON that ends too early",
+        Category::Data => "a member that is unknown, missing or of the wrong type",
+        Category::Io => "unreadable",
+    };
+    Problem::MalformedRequest(format!("{what}, at line {} column {}", error.line(), error.column()))
+}
+
+/// A JSON answer that no cache keeps.
+pub(super) fn answer(value: &impl Serialize) -> Response {
+    // Our own types with strings and numbers: serialising them into memory cannot fail.
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, body).into_response()
+}

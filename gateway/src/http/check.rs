@@ -1,0 +1,31 @@
+//! `POST /v1/verifications/{id}/check`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{Caller, Gateway, body};
+use crate::code::Code;
+use crate::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    code: SecretString,
+}
+
+pub(super) async fn check(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: Body = body::read(request).await?;
+    let id = id.parse().map_err(|_| Problem::NotFound)?;
+    let code = Code::entered(body.code.expose_secret());
+    gateway.verifications.check(id, &code, caller.trace).await.map(|verified| body::answer(&verified))
+}

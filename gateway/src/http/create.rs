@@ -1,0 +1,87 @@
+//! `POST /v1/verifications`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Caller, Gateway, body};
+use crate::email::EmailAddress;
+use crate::problem::Problem;
+use crate::verification::{Accepted, IdempotencyKey, NewVerification};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Longest purpose in characters.
+const MAX_PURPOSE: usize = 64;
+/// Longest language tag in characters (RFC 5646 §4.4.1).
+const MAX_LOCALE: usize = 35;
+/// Largest metadata as JSON text in bytes: it stands in the proof, which travels in headers.
+const MAX_METADATA: usize = 2048;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    email: SecretString,
+    purpose: Option<String>,
+    locale: Option<String>,
+    metadata: Option<Map<String, Value>>,
+}
+
+pub(super) async fn create(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key =
+        request.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes())).transpose()?;
+    let accepted_language =
+        request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(preferred_language);
+    let body: Body = body::read(request).await?;
+    let new = NewVerification {
+        email: EmailAddress::parse(body.email.expose_secret()).map_err(Problem::InvalidEmail)?,
+        purpose: body.purpose.map(purpose).transpose()?,
+        locale: body.locale.map(locale).transpose()?.or(accepted_language).unwrap_or_default(),
+        metadata: body.metadata.map(metadata).transpose()?,
+        client: caller.client,
+        trace: caller.trace,
+    };
+    gateway.verifications.create(&new, key.as_ref()).await.map(|accepted| accepted_answer(&accepted))
+}
+
+/// The answer 202 with the place to ask.
+pub(super) fn accepted_answer(accepted: &Accepted) -> Response {
+    let location = format!("/v1/verifications/{}", accepted.id);
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], body::answer(accepted)).into_response()
+}
+
+fn purpose(text: String) -> Result<String, Problem> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let fits = (1..=MAX_PURPOSE).contains(&text.len()) && text.bytes().all(plain);
+    fits.then_some(text).ok_or_else(|| malformed("purpose must have 1 to 64 of letters, digits, . _ : -"))
+}
+
+fn locale(text: String) -> Result<String, Problem> {
+    let fits = text.len() <= MAX_LOCALE && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    fits.then_some(text).ok_or_else(|| malformed("locale must be a language tag"))
+}
+
+fn metadata(members: Map<String, Value>) -> Result<Value, Problem> {
+    let value = Value::Object(members);
+    let fits = value.to_string().len() <= MAX_METADATA;
+    fits.then_some(value).ok_or_else(|| malformed("metadata must have 2048 bytes at most"))
+}
+
+fn malformed(why: &str) -> Problem {
+    Problem::MalformedRequest(why.to_owned())
+}
+
+/// The first language of `Accept-Language`, which browsers put first by preference; nothing when it is odd.
+fn preferred_language(header: &str) -> String {
+    let first = header.split([',', ';']).next().unwrap_or_default().trim();
+    locale(first.to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,235 @@
+//! The gateway as a whole: bound, then run until it is told to drain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use otp_nats::admin::{Admin, Readiness};
+use otp_nats::bus::{Bus, BusMetrics, ConnectFault, StreamFault};
+use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::domain::{DomainCheck, ResolverFault};
+use crate::flood::{FloodGate, TIDY_EVERY};
+use crate::http::{self, Gateway, Peer};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::recipient::Ids;
+use crate::record::RecordSealer;
+use crate::store::{Store, StoreFault};
+use crate::token::TokenSigner;
+use crate::verification::Verifications;
+
+/// A client that has not sent its headers by then is let go.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// Longest request head: the API's own have some hundred bytes, browsers with cookies of a shared domain some thousand.
+const MAX_HEAD: usize = 32 * 1024;
+/// Requests under way have so long to end once the service drains.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why the gateway does not start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerFault {
+    /// An address cannot be listened on.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// NATS cannot be joined.
+    #[error(transparent)]
+    Connect(#[from] ConnectFault),
+    /// A stream is not as configured.
+    #[error(transparent)]
+    Streams(#[from] StreamFault),
+    /// The Redis URL cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The DNS resolver cannot be set up.
+    #[error(transparent)]
+    Resolver(#[from] ResolverFault),
+    /// The record keys cannot be derived.
+    #[error("the record keys cannot be derived")]
+    RecordKeys,
+}
+
+/// The gateway, bound to its ports.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    admin: Admin,
+    registry: Registry,
+    metrics: Metrics,
+    gateway: Arc<Gateway>,
+    max_connections: usize,
+}
+
+impl Server {
+    /// Binds the ports and sets everything up that needs no server to answer.
+    ///
+    /// # Errors
+    /// [`ServerFault`], as its variants say.
+    pub async fn bind(config: Config) -> Result<Self, ServerFault> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let admin = Admin::bind(config.admin_listen).await?;
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let bus = Bus::connect("otp-gateway", &config.bus, BusMetrics::new(&mut registry)).await?;
+        let verifications = Verifications {
+            outbox: Outbox::new(bus.clone(), metrics.clone()),
+            bus,
+            store: Store::open(config.redis_url.expose_secret())?,
+            ids: Ids::new(config.hash_keys.clone()),
+            records: RecordSealer::new(&config.hash_keys).ok_or(ServerFault::RecordKeys)?,
+            signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
+            domains: DomainCheck::new(&config.dns_servers)?,
+            dns_policy: config.dns_policy,
+            policy: config.policy,
+            limit_ip: config.limit_ip,
+            code_length: config.code_length,
+            seal_keys: config.seal_keys,
+            ticket_keys: config.ticket_keys,
+            hash_keys: config.hash_keys,
+            events_url: config.events_url,
+            metrics: metrics.clone(),
+        };
+        let gateway = Arc::new(Gateway {
+            // Without a limit on IP addresses there is nothing that the gate would protect.
+            flood: (!verifications.limit_ip.is_off()).then(FloodGate::default),
+            verifications,
+            trusted_proxies: config.trusted_proxies,
+            allowed_origins: config.allowed_origins,
+        });
+        Ok(Self { listener, admin, registry, metrics, gateway, max_connections: config.max_connections })
+    }
+
+    /// The address of the API.
+    ///
+    /// # Errors
+    /// The socket does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The address of the admin port.
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Serves until `drain` is cancelled, then ends what is under way.
+    ///
+    /// # Errors
+    /// [`ServerFault::Streams`], when a stream is not as configured.
+    pub async fn run(self, drain: CancellationToken) -> Result<(), ServerFault> {
+        let Self { listener, admin, registry, metrics, gateway, max_connections } = self;
+        let stop_admin = CancellationToken::new();
+        let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
+        let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
+        let served = match gateway.verifications.bus.ensure_streams(&drain).await {
+            Ok(()) => {
+                tracing::info!(address = ?listener.local_addr().ok(), "serving");
+                serve(&listener, &gateway, &metrics, max_connections, &drain).await;
+                drop(listener);
+                gateway.verifications.outbox.close().await;
+                gateway.verifications.bus.close().await;
+                Ok(())
+            }
+            Err(StreamFault::Unavailable(..)) if drain.is_cancelled() => Ok(()),
+            Err(fault) => Err(fault.into()),
+        };
+        stop_admin.cancel();
+        if admin.await.is_err() {
+            tracing::error!("the admin port panicked");
+        }
+        served
+    }
+}
+
+struct Ready {
+    gateway: Arc<Gateway>,
+    drain: CancellationToken,
+}
+
+impl Readiness for Ready {
+    fn faults(&self) -> std::pin::Pin<Box<dyn Future<Output = Vec<String>> + Send + '_>> {
+        Box::pin(async {
+            if self.drain.is_cancelled() {
+                return vec!["draining".to_owned()];
+            }
+            self.gateway.verifications.faults().await
+        })
+    }
+}
+
+async fn serve(
+    listener: &TcpListener,
+    gateway: &Arc<Gateway>,
+    metrics: &Metrics,
+    max_connections: usize,
+    drain: &CancellationToken,
+) {
+    let router = http::router(Arc::clone(gateway));
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(max_connections));
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
+    loop {
+        let accepted = tokio::select! {
+            () = drain.cancelled() => break,
+            accepted = listener.accept() => accepted,
+            _ = tidy.tick() => {
+                if let Some(flood) = &gateway.flood {
+                    flood.tidy();
+                }
+                continue;
+            }
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, mostly: a pause lets some connections end.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            metrics.connections_refused.inc();
+            continue;
+        };
+        let connection = connection(stream, peer, router.clone());
+        let connection = graceful.watch(connection);
+        let metrics = metrics.clone();
+        tokio::spawn(async move {
+            metrics.connections.inc();
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            metrics.connections.dec();
+            drop(permit);
+        });
+    }
+    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end within the drain");
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: axum::Router,
+) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<http::WithPeer>> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection cannot be told not to delay");
+    }
+    let service = TowerToHyperService::new(http::WithPeer::new(router, Peer(peer.ip())));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+}

@@ -1,0 +1,37 @@
+//! The Lua scripts, hashed once.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// All scripts.
+pub(super) struct Scripts {
+    pub(super) issue: Script,
+    pub(super) refund: Script,
+    pub(super) check: Script,
+    pub(super) resend: Script,
+    pub(super) undo_resend: Script,
+    pub(super) cancel: Script,
+    pub(super) status: Script,
+    pub(super) take: Script,
+    pub(super) claim: Script,
+    pub(super) settle: Script,
+}
+
+impl Scripts {
+    pub(super) fn shared() -> &'static Self {
+        static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+            issue: Script::new(include_str!("scripts/issue.lua")),
+            refund: Script::new(include_str!("scripts/refund.lua")),
+            check: Script::new(include_str!("scripts/check.lua")),
+            resend: Script::new(include_str!("scripts/resend.lua")),
+            undo_resend: Script::new(include_str!("scripts/undo_resend.lua")),
+            cancel: Script::new(include_str!("scripts/cancel.lua")),
+            status: Script::new(include_str!("scripts/status.lua")),
+            take: Script::new(include_str!("scripts/take.lua")),
+            claim: Script::new(include_str!("scripts/claim.lua")),
+            settle: Script::new(include_str!("scripts/settle.lua")),
+        });
+        &SCRIPTS
+    }
+}

@@ -1,0 +1,70 @@
+-- Issues a verification: limits, cooldown, supersede, write. One slot, one round trip, safe to run again.
+--
+-- KEYS: 1 the verification, 2 the recipient's current verification for this purpose, 3 times of sends, 4 cooldown
+-- ARGV: 1 suffix of the id, 2 key prefix of verifications, 3 code hash, 4 sealed record, 5 life of the code,
+--       6 life of the keys beyond it, 7 guesses, 8 cooldown, 9 longest cooldown, 10 "1" when the recipient is limited,
+--       11.. pairs of count and period (all times in ms)
+-- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded, send before},
+--      {"existing", the same} or {"refused", number of the limit or 0 for the cooldown, wait, ...}
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local existing = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'a', 'g', 'r', 'rec')
+if existing[1] then
+  return {'existing', now, tonumber(existing[2]), tonumber(existing[3]), tonumber(existing[4]),
+    tonumber(existing[5]), tonumber(existing[6]), existing[7], '', 0}
+end
+
+local ttl, retention = tonumber(ARGV[5]), tonumber(ARGV[6])
+local cooldown, longest = tonumber(ARGV[8]), tonumber(ARGV[9])
+local wait, before = cooldown, 0
+if ARGV[10] == '1' then
+  local refused = {'refused'}
+  local cool = redis.call('HMGET', KEYS[4], 'at', 'wait')
+  if cool[1] then
+    before = tonumber(cool[1])
+    local until_ms = before + tonumber(cool[2])
+    if now < until_ms then
+      table.insert(refused, 0)
+      table.insert(refused, until_ms - now)
+    end
+    wait = math.min(math.max(tonumber(cool[2]) * 2, cooldown), math.max(longest, cooldown))
+  end
+  local most, period = 0, 0
+  for i = 11, #ARGV, 2 do
+    local count, span = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+    local nth = redis.call('LINDEX', KEYS[3], count - 1)
+    if nth and tonumber(nth) + span > now then
+      table.insert(refused, (i - 9) / 2)
+      table.insert(refused, tonumber(nth) + span - now)
+    end
+    most, period = math.max(most, count), math.max(period, span)
+  end
+  if #refused > 1 then return refused end
+  if most > 0 then
+    redis.call('LPUSH', KEYS[3], now)
+    redis.call('LTRIM', KEYS[3], 0, most - 1)
+    redis.call('PEXPIRE', KEYS[3], period)
+  end
+  if cooldown > 0 then
+    redis.call('HSET', KEYS[4], 'at', now, 'wait', wait)
+    -- A recipient who waits as long again as the last cooldown starts over with the shortest.
+    redis.call('PEXPIRE', KEYS[4], wait * 2 + 1000)
+  end
+end
+
+local superseded = ''
+local current = redis.call('GET', KEYS[2])
+if current and current ~= ARGV[1] then
+  local older = ARGV[2] .. current
+  local state = redis.call('HMGET', older, 'st', 'x')
+  if state[1] == 'pending' and tonumber(state[2]) > now then
+    redis.call('HSET', older, 'st', 'superseded')
+    superseded = current
+  end
+end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ttl + retention)
+redis.call('HSET', KEYS[1], 'st', 'pending', 'h', ARGV[3], 'rec', ARGV[4], 'a', ARGV[7], 'g', 1,
+  'r', now, 'x', now + ttl, 'n', now + wait, 'w', wait)
+redis.call('PEXPIRE', KEYS[1], ttl + retention)
+return {'issued', now, now + ttl, now + wait, tonumber(ARGV[7]), 1, now, ARGV[4], superseded, before}

@@ -1,0 +1,442 @@
+//! The life of a verification at the gateway: accept, resend, check, cancel, read.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use otp_nats::bus::{Bus, PublishFault};
+use otp_nats::keys::KeyList;
+use otp_nats::request::MailRequest;
+use otp_nats::seal::SealError;
+use otp_nats::ticket::{Ticket, TicketError};
+use otp_nats::trace::TraceParent;
+use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use crate::client_ip::limited_network;
+use crate::code::Code;
+use crate::domain::{DnsPolicy, DomainCheck};
+use crate::email::EmailAddress;
+use crate::limits::{Limits, Violation};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::problem::Problem;
+use crate::recipient::Ids;
+use crate::record::{Record, RecordSealer};
+use crate::store::{Checked, CodePolicy, Issued, Resent, State, Store, StoreFault};
+use crate::token::{Proof, TokenSigner};
+
+mod idempotency;
+mod status;
+
+pub use idempotency::IdempotencyKey;
+pub use status::{Status, TimelineEntry};
+
+/// A request waits so long for JetStream's acknowledgement: a cluster that elects a leader often has one by then.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
+
+/// Everything that decides. Shared by all requests.
+#[derive(Debug)]
+pub struct Verifications {
+    /// NATS.
+    pub bus: Bus,
+    /// Redis.
+    pub store: Store,
+    /// Events of what is decided.
+    pub outbox: Outbox,
+    /// Ids and keyed hashes.
+    pub ids: Ids,
+    /// What the gateway remembers.
+    pub records: RecordSealer,
+    /// Proofs.
+    pub signer: TokenSigner,
+    /// Domains.
+    pub domains: DomainCheck,
+    /// Whether domains are checked.
+    pub dns_policy: DnsPolicy,
+    /// How codes live.
+    pub policy: CodePolicy,
+    /// Requests of one network.
+    pub limit_ip: Limits,
+    /// Digits of a code.
+    pub code_length: usize,
+    /// Seals requests.
+    pub seal_keys: KeyList,
+    /// Signs tickets.
+    pub ticket_keys: KeyList,
+    /// Hashes codes.
+    pub hash_keys: KeyList,
+    /// Where clients watch.
+    pub events_url: String,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+/// A request for a verification, parsed.
+#[derive(Debug)]
+pub struct NewVerification {
+    /// The address.
+    pub email: EmailAddress,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// The language asked for, or empty.
+    pub locale: String,
+    /// What the application gives along.
+    pub metadata: Option<serde_json::Value>,
+    /// Who asks.
+    pub client: IpAddr,
+    /// The trace that the request belongs to.
+    pub trace: TraceParent,
+}
+
+/// The answer to an accepted request.
+#[derive(Debug, Serialize)]
+pub struct Accepted {
+    /// The verification.
+    pub id: VerificationId,
+    status: &'static str,
+    email: String,
+    expires_at: Timestamp,
+    resend_at: Timestamp,
+    attempts_left: u32,
+    code_length: usize,
+    events: Events,
+}
+
+#[derive(Debug, Serialize)]
+struct Events {
+    url: String,
+    ticket: String,
+}
+
+/// The answer to the right code.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON members")]
+pub struct Verified {
+    id: VerificationId,
+    status: &'static str,
+    verified_at: Timestamp,
+    token: String,
+}
+
+/// The times and counts of an accepted request; the rest of the answer follows from them.
+#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
+struct AcceptedTimes {
+    requested_at: Timestamp,
+    expires_at: Timestamp,
+    resend_at: Timestamp,
+    attempts_left: u32,
+}
+
+impl Verifications {
+    /// Accepts a request: checks limits and domain, issues the verification, and returns when JetStream has the request.
+    ///
+    /// # Errors
+    /// The problem that the client is told.
+    pub async fn create(&self, new: &NewVerification, key: Option<&IdempotencyKey>) -> Result<Accepted, Problem> {
+        self.check_domain(new.email.domain()).await?;
+        let fresh = self.ids.mint("", &new.email).map_err(|_| Problem::Internal)?;
+        match key {
+            None => self.issue(fresh, new).await.map(|times| self.accepted(fresh, new.email.masked(), times)),
+            Some(key) => self.create_once(fresh, new, key).await,
+        }
+    }
+
+    /// Publishes another mail with the same code.
+    ///
+    /// # Errors
+    /// The problem that the client is told.
+    pub async fn resend(&self, id: VerificationId, client: IpAddr, trace: TraceParent) -> Result<Accepted, Problem> {
+        self.known(&id)?;
+        let taken = self.take(client).await?;
+        let result = self.resend_taken(id, &trace).await;
+        if result.is_err() {
+            self.give_back(client, taken).await;
+        }
+        result
+    }
+
+    /// Checks a code.
+    ///
+    /// # Errors
+    /// The problem that the client is told.
+    pub async fn check(&self, id: VerificationId, code: &Code, trace: TraceParent) -> Result<Verified, Problem> {
+        self.known(&id)?;
+        let candidates = code.hashes(&self.hash_keys, &id);
+        let stored: Vec<String> = candidates.iter().map(crate::code::CodeHash::to_stored).collect();
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).map_err(|_| Problem::Internal)?;
+        let nonce = data_encoding::HEXLOWER.encode(&nonce);
+        // An answer that got lost is asked for again: the nonce makes the second call repeat it and count nothing.
+        let checked = match self.timed(self.store.check(&id, &nonce, &stored, &self.policy)).await {
+            Ok(checked) => checked,
+            Err(_) => self.timed(self.store.check(&id, &nonce, &stored, &self.policy)).await?,
+        };
+        match checked {
+            Checked::Right { verified_at, generation, stored_hash, record } => {
+                if !candidates.iter().any(|candidate| candidate.matches(&stored_hash)) {
+                    tracing::error!(%id, "Redis and the gateway do not agree on a code");
+                    return Err(Problem::Internal);
+                }
+                let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
+                self.outbox.publish(id, verified_at, generation, Body::Verified {}, trace);
+                Ok(Verified { id, status: "verified", verified_at, token: self.proof(&id, &record, verified_at) })
+            }
+            Checked::Wrong { at, attempts_left, generation } => {
+                let body =
+                    if attempts_left == 0 { Body::Locked { attempts_left } } else { Body::Rejected { attempts_left } };
+                self.outbox.publish(id, at, generation, body, trace);
+                Err(Problem::IncorrectCode { attempts_left })
+            }
+            Checked::Exhausted { retry_after } => {
+                self.metrics.refused("guesses");
+                Err(Problem::AttemptsExhausted { retry_after })
+            }
+            Checked::Over { state, at, just_now, generation, retry_after } => {
+                if just_now {
+                    self.outbox.publish(id, at, generation, Body::Expired {}, trace);
+                }
+                Err(over(state, retry_after))
+            }
+            Checked::Missing => Err(Problem::Expired),
+        }
+    }
+
+    /// Cancels a verification; one that is over stays what it is.
+    ///
+    /// # Errors
+    /// The problem that the client is told.
+    pub async fn cancel(&self, id: VerificationId, ticket: Option<&str>, trace: TraceParent) -> Result<(), Problem> {
+        self.known(&id)?;
+        self.ticket(&id, ticket)?;
+        let canceled = self.timed(self.store.cancel(&id)).await?;
+        match canceled.before {
+            Some(State::Pending) => {
+                self.outbox.publish(id, canceled.at, canceled.generation, Body::Canceled {}, trace);
+            }
+            Some(State::Expired) if canceled.just_expired => {
+                self.outbox.publish(id, canceled.at, canceled.generation, Body::Expired {}, trace);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What keeps the gateway from working, one phrase each.
+    pub async fn faults(&self) -> Vec<String> {
+        let (mut faults, redis) = tokio::join!(self.bus.faults(), self.store.ping());
+        if redis.is_err() {
+            faults.push("Redis does not answer".to_owned());
+        }
+        faults
+    }
+
+    /// An id that this service never made is told apart from one that it has forgotten.
+    fn known(&self, id: &VerificationId) -> Result<(), Problem> {
+        if self.ids.made(id) { Ok(()) } else { Err(Problem::NotFound) }
+    }
+
+    /// A ticket that proves the caller to be the one who asked. One whose time is over still reads and cancels: what
+    /// it speaks of is gone or about to be.
+    fn ticket(&self, id: &VerificationId, ticket: Option<&str>) -> Result<(), Problem> {
+        match ticket.map(|text| Ticket::check(&self.ticket_keys, id, text, Timestamp::from_millis(0))) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(TicketError::Invalid | TicketError::Expired)) | None => Err(Problem::Unauthorized),
+        }
+    }
+
+    async fn check_domain(&self, domain: &str) -> Result<(), Problem> {
+        if self.dns_policy == DnsPolicy::Off {
+            return Ok(());
+        }
+        let verdict = self.domains.verdict(domain).await;
+        self.metrics.dns(verdict.as_str());
+        let refused = self.dns_policy == DnsPolicy::Enforce && !verdict.accepts_mail();
+        if refused { Err(Problem::UndeliverableDomain) } else { Ok(()) }
+    }
+
+    /// Issues and publishes; a request that is not accepted in the end has spent nothing.
+    async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<AcceptedTimes, Problem> {
+        let taken = self.take(new.client).await?;
+        let result = self.issue_taken(id, new).await;
+        if result.is_err() {
+            self.give_back(new.client, taken).await;
+        }
+        result
+    }
+
+    async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<AcceptedTimes, Problem> {
+        let code = Code::draw(self.code_length, &mut rand::rng());
+        let hash = code.hash(self.hash_keys.first(), &id).to_stored();
+        let record = Record {
+            email: new.email.address().clone(),
+            code,
+            locale: new.locale.clone(),
+            app: String::new(),
+            purpose: new.purpose.clone(),
+            metadata: new.metadata.clone(),
+        };
+        let sealed = self.records.seal(&id, &record).map_err(|error| internal(&id, error))?;
+        let purpose = self.ids.scope(&[b"purpose", new.purpose.as_deref().unwrap_or_default().as_bytes()]);
+        let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &self.policy)).await?;
+        let issued = issued.map_err(|violations| self.limited(violations))?;
+        // A retry under the same idempotency key sends the code that the first try may have sent already.
+        let record =
+            if issued.fresh { record } else { self.records.open(&id, &issued.record).map_err(|e| internal(&id, e))? };
+        if let Err(problem) = self.request_mail(&id, &record, &issued, &new.trace).await {
+            if issued.fresh {
+                self.quietly(self.store.refund(&id, issued.requested_at)).await;
+            }
+            return Err(problem);
+        }
+        if let Some(older) = issued.superseded {
+            self.outbox.publish(older, issued.requested_at, 1, Body::Superseded {}, new.trace.child());
+        }
+        let Issued { requested_at, expires_at, resend_at, attempts_left, .. } = issued;
+        Ok(AcceptedTimes { requested_at, expires_at, resend_at, attempts_left })
+    }
+
+    async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
+        let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
+        match resent.map_err(|violations| self.limited(violations))? {
+            Resent::Allowed { at, requested_at, expires_at, resend_at, attempts_left, generation, record } => {
+                let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
+                if let Err(problem) = self.publish_request(&id, at, expires_at, generation, &record, trace).await {
+                    self.quietly(self.store.undo_resend(&id, at, generation)).await;
+                    return Err(problem);
+                }
+                let masked = otp_nats::mask::mask_address(record.email.expose_secret());
+                Ok(self.accepted(id, masked, AcceptedTimes { requested_at, expires_at, resend_at, attempts_left }))
+            }
+            Resent::Over { state, just_expired } => {
+                if let Some(generation) = just_expired {
+                    self.outbox.publish(id, Timestamp::now(), generation, Body::Expired {}, *trace);
+                }
+                Err(over(state, self.policy.cooldown))
+            }
+            Resent::Missing => Err(Problem::Expired),
+        }
+    }
+
+    async fn request_mail(
+        &self,
+        id: &VerificationId,
+        record: &Record,
+        issued: &Issued,
+        trace: &TraceParent,
+    ) -> Result<(), Problem> {
+        let Issued { requested_at, expires_at, generation, .. } = *issued;
+        self.publish_request(id, requested_at, expires_at, generation, record, trace).await
+    }
+
+    async fn publish_request(
+        &self,
+        id: &VerificationId,
+        at: Timestamp,
+        expires_at: Timestamp,
+        generation: u32,
+        record: &Record,
+        trace: &TraceParent,
+    ) -> Result<(), Problem> {
+        let request = MailRequest {
+            email: record.email.clone(),
+            code: record.code.secret().clone(),
+            locale: record.locale.clone(),
+            app: record.app.clone(),
+        };
+        let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
+        let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };
+        match self.bus.publish(&event, trace, PUBLISH_WITHIN).await {
+            Ok(_stored) => Ok(()),
+            Err(fault @ (PublishFault::Full | PublishFault::Unavailable | PublishFault::Refused)) => {
+                tracing::warn!(%id, event = %EventKind::Requested, %fault, "a request was not stored");
+                Err(Problem::Unavailable)
+            }
+        }
+    }
+
+    fn accepted(&self, id: VerificationId, email: String, times: AcceptedTimes) -> Accepted {
+        let AcceptedTimes { requested_at, expires_at, resend_at, attempts_left } = times;
+        let ticket = Ticket { requested_at, expires_at }.sign(&self.ticket_keys, &id);
+        Accepted {
+            id,
+            status: "queued",
+            email,
+            expires_at,
+            resend_at,
+            attempts_left,
+            code_length: self.code_length,
+            events: Events { url: self.events_url.clone(), ticket },
+        }
+    }
+
+    fn proof(&self, id: &VerificationId, record: &Record, verified_at: Timestamp) -> String {
+        self.signer.sign(&Proof {
+            id,
+            email: record.email.expose_secret(),
+            purpose: record.purpose.as_deref(),
+            metadata: record.metadata.as_ref(),
+            verified_at,
+        })
+    }
+
+    /// Counts a request of a client's network; `None` when nothing is limited.
+    async fn take(&self, client: IpAddr) -> Result<Option<Timestamp>, Problem> {
+        if self.limit_ip.is_off() {
+            return Ok(None);
+        }
+        let taken = self.timed(self.store.take(&self.network(client), &self.limit_ip)).await?;
+        taken.map(Some).map_err(|violations| self.limited(violations))
+    }
+
+    async fn give_back(&self, client: IpAddr, taken: Option<Timestamp>) {
+        if let Some(taken) = taken {
+            self.quietly(self.store.give_back(&self.network(client), taken)).await;
+        }
+    }
+
+    fn network(&self, client: IpAddr) -> String {
+        self.ids.scope(&[b"network", limited_network(client).to_string().as_bytes()])
+    }
+
+    fn limited(&self, mut violations: Vec<Violation>) -> Problem {
+        violations.sort_by_key(|violation| std::cmp::Reverse(violation.retry_after));
+        for violation in &violations {
+            self.metrics.refused(&violation.policy);
+        }
+        Problem::RateLimited(violations)
+    }
+
+    async fn timed<T>(&self, call: impl Future<Output = Result<T, StoreFault>>) -> Result<T, Problem> {
+        let started = Instant::now();
+        let result = call.await;
+        self.metrics.redis(started.elapsed());
+        result.map_err(|fault| {
+            tracing::warn!(%fault, "Redis was not there for a request");
+            Problem::Unavailable
+        })
+    }
+
+    /// For what is only tidied up: a failure costs the client some waiting and nothing else.
+    async fn quietly(&self, call: impl Future<Output = Result<(), StoreFault>>) {
+        if let Err(fault) = call.await {
+            tracing::warn!(%fault, "a refused request could not be given back");
+        }
+    }
+}
+
+fn over(state: State, retry_after: Duration) -> Problem {
+    match state {
+        State::Verified => Problem::AlreadyUsed,
+        State::Canceled => Problem::Canceled,
+        State::Superseded => Problem::Superseded,
+        State::Locked => Problem::AttemptsExhausted { retry_after },
+        // An open verification is over by its time only.
+        State::Expired | State::Pending => Problem::Expired,
+    }
+}
+
+fn internal(id: &VerificationId, error: SealError) -> Problem {
+    tracing::error!(%id, %error, "a sealed text cannot be used");
+    Problem::Internal
+}
