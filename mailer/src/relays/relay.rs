@@ -1,0 +1,238 @@
+//! One relay: its breaker, its connections, and what is said of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use otp_nats::event::Reason;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::breaker::{Admission, Breaker, Shown};
+use crate::metrics::{Counted, Metrics};
+use crate::smtp::{Certainty, Connection, Dialer, Ending, Fault, FaultKind, Outgoing, Phase, Reply};
+
+/// A connection that was not used for so long is closed: relays close them after some time as well, and one that is
+/// kept for nothing counts against their limits.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+/// Mails on one connection; relays bound them too, and a new connection now and then spreads over a relay's machines.
+const MAX_MAILS: u32 = 500;
+/// A mail waits so long for one of the relay's connections.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub(super) struct Relay {
+    name: String,
+    dialer: Dialer,
+    permits: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+    breaker: Mutex<Breaker>,
+    /// What was last logged about the relay.
+    trouble: Mutex<Option<FaultKind>>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+    counted: Counted,
+}
+
+/// How an attempt at one relay ended.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    Accepted(Reply),
+    Refused(Reply),
+    Busy(Reply),
+    Unsupported(&'static str),
+    Unsure(Reason),
+    Unavailable(Reason),
+}
+
+impl Relay {
+    pub(super) fn new(dialer: Dialer, connections: usize, metrics: Metrics) -> Self {
+        let name = dialer.url().to_string();
+        metrics.breaker(&name, 0);
+        Self {
+            name,
+            dialer,
+            permits: Semaphore::new(connections),
+            idle: Mutex::default(),
+            breaker: Mutex::default(),
+            trouble: Mutex::default(),
+            metrics,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn admit(&self, now: Instant) -> Admission {
+        let mut breaker = lock(&self.breaker);
+        let admission = breaker.admit(now);
+        self.show(&breaker);
+        admission
+    }
+
+    pub(super) fn foresee(&self, now: Instant) -> Admission {
+        lock(&self.breaker).foresee(now)
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        lock(&self.breaker).shown()
+    }
+
+    /// Why the relay could last not be used.
+    pub(super) fn trouble(&self) -> Option<Reason> {
+        lock(&self.trouble).map(FaultKind::reason)
+    }
+
+    /// Offers a mail. The caller was admitted.
+    pub(super) async fn attempt(&self, mail: &Outgoing) -> Attempt {
+        let probe = Probe { relay: self };
+        let Ok(Ok(permit)) = tokio::time::timeout(PERMIT_PATIENCE, self.permits.acquire()).await else {
+            return Attempt::Unavailable(Reason::TimedOut);
+        };
+        let ending = self.exchange(mail).await;
+        drop(permit);
+        let attempt = match ending {
+            Ok(Ending::Accepted(reply)) => Attempt::Accepted(reply),
+            // Not this mail is refused but the mailer: "authentication required" and its kin (RFC 4954 §6).
+            Ok(Ending::Refused(reply)) if matches!(reply.code, 530 | 534 | 535 | 538) => {
+                let detail = format!("the relay wants other credentials ({})", reply.code);
+                self.failed(&Fault { phase: Phase::Mail, kind: FaultKind::Authentication, detail });
+                return Attempt::Unavailable(Reason::AuthenticationFailed);
+            }
+            Ok(Ending::Refused(reply)) => Attempt::Refused(reply),
+            Ok(Ending::Busy(reply)) => Attempt::Busy(reply),
+            Ok(Ending::Unsupported(why)) => Attempt::Unsupported(why),
+            Ok(Ending::Lost(fault, certainty)) => {
+                self.failed(&fault);
+                return match certainty {
+                    Certainty::Unsure => Attempt::Unsure(fault.kind.reason()),
+                    Certainty::Untouched | Certainty::NotSent => Attempt::Unavailable(fault.kind.reason()),
+                };
+            }
+            Err(fault) => {
+                self.failed(&fault);
+                return Attempt::Unavailable(fault.kind.reason());
+            }
+        };
+        self.succeeded();
+        drop(probe);
+        attempt
+    }
+
+    /// Says goodbye on connections that were idle for too long.
+    pub(super) async fn sweep(&self, now: Instant) {
+        let old: Vec<Idle> = {
+            let mut idle = lock(&self.idle);
+            let (old, young) = idle.drain(..).partition(|held| now.duration_since(held.since) >= MAX_IDLE);
+            *idle = young;
+            old
+        };
+        quit_all(old).await;
+    }
+
+    /// Says goodbye on every idle connection.
+    pub(super) async fn close(&self) {
+        let all = std::mem::take(&mut *lock(&self.idle));
+        quit_all(all).await;
+    }
+
+    async fn exchange(&self, mail: &Outgoing) -> Result<Ending, Fault> {
+        if let Some((connection, counted)) = self.idle_connection() {
+            let (ending, connection) = connection.send(mail).await;
+            self.keep(connection, counted);
+            match ending {
+                // Closed by the relay while it was idle: it had nothing of this mail.
+                Ending::Lost(_, Certainty::Untouched) => {}
+                Ending::Busy(reply) if reply.code == 421 => {}
+                ending => return Ok(ending),
+            }
+        }
+        let counted = self.metrics.connection(&self.name);
+        let connection = self.dialer.connect().await?;
+        let (ending, connection) = connection.send(mail).await;
+        self.keep(connection, counted);
+        Ok(ending)
+    }
+
+    /// The connection used last, if it still lives as far as can be seen without asking the relay.
+    fn idle_connection(&self) -> Option<(Connection, Counted)> {
+        let now = Instant::now();
+        loop {
+            let mut held = lock(&self.idle).pop()?;
+            if now.duration_since(held.since) < MAX_IDLE && held.connection.is_quiet() {
+                return Some((held.connection, held.counted));
+            }
+        }
+    }
+
+    /// Keeps a connection that came back whole; the permits bound how many there are.
+    fn keep(&self, connection: Option<Connection>, counted: Counted) {
+        if let Some(connection) = connection.filter(|connection| connection.mails() < MAX_MAILS) {
+            lock(&self.idle).push(Idle { connection, since: Instant::now(), counted });
+        }
+    }
+
+    fn succeeded(&self) {
+        if let Some(kind) = lock(&self.trouble).take() {
+            tracing::info!(relay = self.name, after = ?kind, "the relay can be used again");
+        }
+        let mut breaker = lock(&self.breaker);
+        breaker.succeeded();
+        self.show(&breaker);
+    }
+
+    fn failed(&self, fault: &Fault) {
+        let known = lock(&self.trouble).replace(fault.kind);
+        if known != Some(fault.kind) {
+            let (relay, detail) = (&self.name, fault.to_string());
+            match fault.kind {
+                FaultKind::Tls => tracing::error!(relay, detail, "the relay cannot be talked to in private"),
+                FaultKind::Authentication => tracing::error!(relay, detail, "the relay refuses the credentials"),
+                FaultKind::Unwelcome => tracing::error!(relay, detail, "the relay refuses to talk"),
+                FaultKind::Unreachable | FaultKind::TimedOut | FaultKind::Lost | FaultKind::Busy => {
+                    tracing::warn!(relay, detail, "the relay cannot be used");
+                }
+            }
+        }
+        let mut breaker = lock(&self.breaker);
+        breaker.failed(Instant::now(), rand::random_range(0.0..1.0));
+        self.show(&breaker);
+    }
+
+    fn show(&self, breaker: &Breaker) {
+        let state = match breaker.shown() {
+            Shown::Closed => 0,
+            Shown::HalfOpen => 1,
+            Shown::Open => 2,
+        };
+        self.metrics.breaker(&self.name, state);
+    }
+}
+
+/// Lets another probe go when this one ends without an answer.
+struct Probe<'r> {
+    relay: &'r Relay,
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        lock(&self.relay.breaker).gave_up(Instant::now());
+    }
+}
+
+async fn quit_all(connections: Vec<Idle>) {
+    let goodbyes = connections.into_iter().map(|held| async move {
+        held.connection.quit().await;
+        drop(held.counted);
+    });
+    futures_util::future::join_all(goodbyes).await;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
