@@ -1,4 +1,11 @@
 //! `cargo dev`: the local stack, its system tests and its benchmarks.
 
+pub mod command;
+pub mod console;
 pub mod dns;
 pub mod inbox;
+pub mod process;
+pub mod program;
+pub mod settings;
+pub mod stack;
+pub mod workspace;

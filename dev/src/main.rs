@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `cargo dev`; see `cargo dev --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    otp_dev::command::run()
+}

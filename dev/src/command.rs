@@ -1,0 +1,91 @@
+//! `cargo dev COMMAND`.
+
+mod arguments;
+mod down;
+mod logs;
+mod status;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use otp_nats::settings::describe;
+
+use crate::console;
+use crate::settings::ToolSettings;
+use arguments::Arguments;
+
+const USAGE: &str = "\
+cargo dev: the local stack and its tests
+
+  cargo dev up [--detach]            starts servers, inbox, DNS zone and services, and minds them until Ctrl-C;
+                                     --detach returns once all are ready
+  cargo dev down                     stops what --detach has started
+  cargo dev status                   tells how each part is; exit code 0 only while all are ready
+  cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name
+  cargo dev test [--quick] [STEP..]  format, lints, contract, all tests, web tests, licences; some steps if named
+";
+
+/// Exit code for a fault in arguments or settings (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// Runs the command that the process's arguments name.
+pub fn run() -> ExitCode {
+    let mut arguments = Arguments::of_process();
+    let command = arguments.word();
+    let done = match command.as_deref() {
+        Some("up") => up::run(arguments),
+        Some("down") => down::run(arguments),
+        Some("status") => status::run(arguments),
+        Some("logs") => logs::run(arguments),
+        Some("test") => test::run(arguments),
+        Some("help") => Ok(help()),
+        None if arguments.flag("--help") || arguments.flag("-h") => Ok(help()),
+        Some(_) | None => Err(Usage::Unknown(command.unwrap_or_default()).into()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            console::warn(format_args!("cargo dev: {error:#}"));
+            if error.is::<Usage>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// What is wrong with how the tool was called.
+#[derive(Debug)]
+enum Usage {
+    /// No such command.
+    Unknown(String),
+    /// An argument that the command does not take.
+    Excess(String),
+    /// Faults in the settings.
+    Settings(String),
+}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown(command) if command.is_empty() => write!(f, "which command?\n\n{USAGE}"),
+            Self::Unknown(command) => write!(f, "there is no command {command:?}\n\n{USAGE}"),
+            Self::Excess(argument) => write!(f, "{argument:?} is not expected here; see cargo dev --help"),
+            Self::Settings(faults) => f.write_str(faults.trim_end()),
+        }
+    }
+}
+
+impl std::error::Error for Usage {}
+
+fn settings() -> Result<ToolSettings> {
+    ToolSettings::read().map_err(|faults| Usage::Settings(faults.to_string()).into())
+}
+
+fn help() -> ExitCode {
+    let settings = describe(&ToolSettings::declared());
+    console::say(format_args!(
+        "{USAGE}\nAll OTP_ variables reach the services. Those of the tool itself:\n\n{}",
+        settings.trim_end()
+    ));
+    ExitCode::SUCCESS
+}

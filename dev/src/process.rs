@@ -1,0 +1,137 @@
+//! Processes by their id: signals, and whether an id still names the program that it named before.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::io::Errno;
+use rustix::process::{Pid, kill_process, test_kill_process};
+
+/// How often a process that shall end is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The signals that the stack and its tests send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGTERM`: drain and end.
+    Terminate,
+    /// `SIGINT`.
+    Interrupt,
+    /// `SIGKILL`: end at once, without a chance to tidy up.
+    Kill,
+    /// `SIGSTOP`: stand still, as a machine that hangs.
+    Stop,
+    /// `SIGCONT`: go on after a stop.
+    Continue,
+}
+
+impl From<Signal> for rustix::process::Signal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Terminate => Self::TERM,
+            Signal::Interrupt => Self::INT,
+            Signal::Kill => Self::KILL,
+            Signal::Stop => Self::STOP,
+            Signal::Continue => Self::CONT,
+        }
+    }
+}
+
+/// Sends a signal.
+///
+/// # Errors
+/// There is no such process, or it is another user's.
+pub fn send(pid: u32, signal: Signal) -> Result<()> {
+    kill_process(id(pid)?, signal.into()).with_context(|| format!("process {pid} can't be sent {signal:?}"))
+}
+
+/// Whether the process exists and is no zombie.
+pub fn alive(pid: u32) -> bool {
+    let Ok(id) = id(pid) else { return false };
+    let exists = matches!(test_kill_process(id), Ok(()) | Err(Errno::PERM));
+    exists && !is_zombie(pid)
+}
+
+/// Whether the process is this program, started for the stack in this directory: an id may name another one by now.
+///
+/// Where there is no `/proc`, `ps` tells the program and the directory goes unchecked.
+pub fn belongs_to(pid: u32, program: &str, marker: &str) -> bool {
+    if !alive(pid) {
+        return false;
+    }
+    if Path::new("/proc/self/comm").exists() {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        return name.trim() == program && environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes());
+    }
+    let listed = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
+    listed.is_ok_and(|output| {
+        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Path::new(&name).file_name().is_some_and(|file| file == program)
+    })
+}
+
+/// Asks a process to end and waits; after the deadline it is killed. For processes that are no children of this one.
+pub fn end(pid: u32, patience: Duration) {
+    if send(pid, Signal::Terminate).is_err() {
+        return;
+    }
+    if !gone_within(pid, patience) && send(pid, Signal::Kill).is_ok() {
+        gone_within(pid, patience);
+    }
+}
+
+fn gone_within(pid: u32, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if !alive(pid) {
+            return true;
+        }
+        std::thread::sleep(POLL);
+    }
+    !alive(pid)
+}
+
+fn id(pid: u32) -> Result<Pid> {
+    let raw = i32::try_from(pid).ok().filter(|raw| *raw > 0).context("no process id")?;
+    Pid::from_raw(raw).context("no process id")
+}
+
+/// A zombie has ended; only its parent has not asked yet, which in a container may never happen.
+fn is_zombie(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name stands in parentheses and may hold anything; the state is the first field after the last one.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_name_and_marker() {
+        let mut child =
+            std::process::Command::new("sleep").arg("60").env("OTP_DEV_STACK", "/here").spawn().expect("sleep");
+        let pid = child.id();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        // Between fork and exec the child still has its parent's name.
+        while !belongs_to(pid, "sleep", "OTP_DEV_STACK=/here") && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+        assert!(belongs_to(pid, "sleep", "OTP_DEV_STACK=/here"));
+        assert!(!belongs_to(pid, "nats-server", "OTP_DEV_STACK=/here"));
+        if cfg!(target_os = "linux") {
+            assert!(!belongs_to(pid, "sleep", "OTP_DEV_STACK=/elsewhere"));
+        }
+        end(pid, Duration::from_secs(5));
+        assert!(!alive(pid), "a zombie does not count as alive");
+        child.wait().expect("wait");
+    }
+
+    #[test]
+    fn no_id_is_no_process() {
+        assert!(!alive(0));
+        assert!(!alive(u32::MAX));
+        assert!(send(0, Signal::Terminate).is_err());
+    }
+}

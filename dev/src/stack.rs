@@ -1,0 +1,409 @@
+//! The local stack: servers, inbox, DNS zone and services, started, minded and ended together.
+//!
+//! `cargo dev up` runs one; the system tests run their own in temporary directories on free ports.
+
+mod caller;
+mod keys;
+mod launch;
+mod lock;
+mod members;
+mod notices;
+mod part;
+mod ports;
+mod probe;
+mod state;
+mod status;
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures_util::future::join_all;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::dns::Zone;
+use crate::inbox::Inbox;
+use crate::process::{self, Signal};
+use lock::StackLock;
+use members::{Plan, Planner};
+use probe::Probe;
+use state::Roster;
+use supervisor::Supervised;
+
+pub use caller::CallerVariables;
+pub use launch::tail;
+pub use lock::{holder, stop};
+pub use members::Programs;
+pub use notices::Notices;
+pub use part::{Instance, Part};
+pub use ports::{Ports, WantedPorts};
+pub use probe::http_client;
+pub use state::{Phase, StackFile};
+pub use status::{Line, Status};
+pub use supervisor::Condition;
+
+/// Longest wait for a part to be ready: seconds on a machine at rest, and much more while two cores compile.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a part that is not ready yet is asked.
+const READY_POLL: Duration = Duration::from_millis(50);
+/// How often a new number for an instance is looked for before giving up; a test has a handful.
+const INSTANCES_MAX: u16 = 64;
+
+/// What a stack is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where data, logs and `stack.json` are.
+    pub dir: PathBuf,
+    /// Which ports; 0 takes free ones.
+    pub ports: WantedPorts,
+    /// Settings for the services beside the stack's own.
+    pub caller: CallerVariables,
+    /// What to run.
+    pub programs: Programs,
+    /// Who is told what happens.
+    pub notices: Notices,
+}
+
+/// The right to run a stack in a directory, with its ports chosen and what an earlier one left behind cleared away.
+#[derive(Debug)]
+pub struct Claim {
+    dir: PathBuf,
+    ports: Ports,
+    lock: StackLock,
+}
+
+impl Claim {
+    /// Takes the right. Processes that a killed stack left behind here are ended first.
+    ///
+    /// # Errors
+    /// A stack is running in the directory, or ports are taken: all of them are named, with what to set.
+    pub fn take(dir: &Path, wanted: &WantedPorts, notices: &Notices) -> Result<Self> {
+        std::fs::create_dir_all(dir.join("logs")).with_context(|| format!("{} can't be made", dir.display()))?;
+        let dir = dir.canonicalize().with_context(|| format!("{} can't be found", dir.display()))?;
+        let lock = StackLock::take(&dir)?;
+        let left = lock::clear_leftovers(&dir);
+        if !left.is_empty() {
+            notices.say(&format!("ended what an earlier stack left behind: {}", left.join(", ")));
+        }
+        Ok(Self { ports: wanted.choose()?, dir, lock })
+    }
+}
+
+/// A running stack. Dropping it ends all its processes at once; [`Stack::stop`] does it in order.
+#[derive(Debug)]
+pub struct Stack {
+    members: BTreeMap<Instance, Member>,
+    planner: Planner,
+    roster: Arc<Roster>,
+    notices: Notices,
+    client: reqwest::Client,
+    in_process: TaskTracker,
+    stop_in_process: DropGuard,
+    // Last: given back when all else is gone.
+    _lock: StackLock,
+}
+
+#[derive(Debug)]
+struct Member {
+    supervised: Supervised,
+    probe: Probe,
+    port: Option<u16>,
+    admin: Option<u16>,
+}
+
+impl Stack {
+    /// Starts everything and waits until all of it is ready.
+    ///
+    /// # Errors
+    /// As [`Claim::take`], or a part does not become ready; the error shows the end of its log.
+    pub async fn start(options: Options) -> Result<Self> {
+        let claim = Claim::take(&options.dir, &options.ports, &options.notices)?;
+        Self::start_in(claim, options).await
+    }
+
+    /// As [`Stack::start`], in a directory that was claimed before.
+    ///
+    /// # Errors
+    /// A part does not become ready; the error shows the end of its log.
+    pub async fn start_in(claim: Claim, options: Options) -> Result<Self> {
+        let Claim { dir, ports, lock } = claim;
+        let keys = keys::kept_in(&dir.join("keys.env"))?;
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let inbox = Inbox::bind(local(ports.smtp), local(ports.inbox)).await?;
+        let zone = Zone::bind(local(ports.dns)).await?;
+        let token = CancellationToken::new();
+        let in_process = TaskTracker::new();
+        in_process.spawn(minded("the inbox", inbox.run(token.clone()), options.notices.clone()));
+        in_process.spawn(minded("the DNS zone", zone.run(token.clone()), options.notices.clone()));
+        let planner = Planner { dir, ports, programs: options.programs, caller: options.caller, keys };
+        clear_logs(&planner.logs());
+        let roster = Arc::new(Roster::keep(&planner.dir, first_content(&planner))?);
+        let mut stack = Self {
+            members: BTreeMap::new(),
+            planner,
+            roster,
+            notices: options.notices,
+            client: http_client()?,
+            in_process,
+            stop_in_process: token.drop_guard(),
+            _lock: lock,
+        };
+        if let Err(error) = stack.bring_up().await {
+            stack.stop().await;
+            return Err(error);
+        }
+        stack.roster.update(|file| file.phase = Phase::Ready);
+        Ok(stack)
+    }
+
+    async fn bring_up(&mut self) -> Result<()> {
+        for plan in [self.planner.nats()?, self.planner.redis()?] {
+            self.launch(plan);
+        }
+        for part in Part::SERVERS {
+            self.ready_at_first(part.into()).await?;
+        }
+        let ports = self.planner.ports;
+        let each = [
+            (Part::Gateway, ports.gateway, ports.gateway_admin),
+            (Part::Mailer, 0, ports.mailer_admin),
+            (Part::Notifier, ports.notifier, ports.notifier_admin),
+        ];
+        for (part, port, admin) in each {
+            self.launch(self.planner.service(part.into(), port, admin, &[]));
+        }
+        for part in Part::SERVICES {
+            self.ready_at_first(part.into()).await?;
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, plan: Plan) -> Instance {
+        let instance = plan.launch.instance;
+        if let Some(admin) = plan.admin {
+            let url = format!("http://127.0.0.1:{admin}");
+            self.roster.update(|file| drop(file.admin.insert(instance.to_string(), url)));
+        }
+        let Plan { launch, probe, port, admin } = plan;
+        let supervised = Supervised::start(launch, Arc::clone(&self.roster), self.notices.clone());
+        self.members.insert(instance, Member { supervised, probe, port, admin });
+        instance
+    }
+
+    /// Starts one more process of a service on free ports, with these settings above all others, and waits until it is
+    /// ready.
+    ///
+    /// # Errors
+    /// It does not become ready, or the part is none of [`Part::SERVICES`].
+    pub async fn add(&mut self, part: Part, settings: &[(&str, &str)]) -> Result<Instance> {
+        if !Part::SERVICES.contains(&part) {
+            bail!("a second {} is no part of this stack", part.name());
+        }
+        let numbers = (2..INSTANCES_MAX).map(|number| Instance { part, number });
+        let instance = numbers.into_iter().find(|instance| !self.members.contains_key(instance));
+        let instance = instance.with_context(|| format!("no more than {INSTANCES_MAX} instances"))?;
+        let plan = self.planner.service(instance, ports::free()?, ports::free()?, settings);
+        self.launch(plan);
+        if let Err(error) = self.ready_at_first(instance).await {
+            self.remove(instance).await?;
+            return Err(error);
+        }
+        Ok(instance)
+    }
+
+    /// Ends a process that [`Stack::add`] has started, as a drain.
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub async fn remove(&mut self, instance: Instance) -> Result<()> {
+        let member = self.members.remove(&instance).with_context(|| format!("there is no {instance}"))?;
+        member.supervised.stop().await;
+        self.roster.update(|file| drop(file.admin.remove(&instance.to_string())));
+        Ok(())
+    }
+
+    /// What `stack.json` says now: URLs and process ids.
+    pub fn file(&self) -> StackFile {
+        self.roster.content()
+    }
+
+    /// The stack's directory.
+    pub fn dir(&self) -> &Path {
+        &self.planner.dir
+    }
+
+    /// Where an instance of the gateway or the notifier, or a server, listens.
+    ///
+    /// # Errors
+    /// There is no such instance, or it serves no clients.
+    pub fn address(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
+        let instance = of.into();
+        let port = self.member(instance)?.port.with_context(|| format!("{instance} serves no clients"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// Where an instance of a service serves `/health`, `/ready` and `/metrics`.
+    ///
+    /// # Errors
+    /// There is no such instance, or it is a server.
+    pub fn admin(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
+        let instance = of.into();
+        let port = self.member(instance)?.admin.with_context(|| format!("{instance} has no admin port"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// The log of an instance.
+    pub fn log(&self, of: impl Into<Instance>) -> PathBuf {
+        self.planner.logs().join(format!("{}.log", of.into()))
+    }
+
+    /// The process id of an instance; `None` while it is down.
+    pub fn pid(&self, of: impl Into<Instance>) -> Option<u32> {
+        self.members.get(&of.into())?.supervised.pid()
+    }
+
+    /// What an instance is doing, to look at or to wait on.
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub fn condition(&self, of: impl Into<Instance>) -> Result<tokio::sync::watch::Receiver<Condition>> {
+        Ok(self.member(of.into())?.supervised.condition())
+    }
+
+    /// Sends a signal. A process that ends by it is started again; after [`Signal::Kill`] this returns once it is gone.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub async fn kill(&self, which: impl Into<Instance>, signal: Signal) -> Result<()> {
+        let instance = which.into();
+        let mut condition = self.member(instance)?.supervised.condition();
+        let pid = condition.borrow_and_update().pid.with_context(|| format!("{instance} is down"))?;
+        process::send(pid, signal)?;
+        if signal == Signal::Kill {
+            condition.wait_for(|condition| condition.pid != Some(pid)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a process with this signal and leaves it down until [`Stack::release`].
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub async fn hold(&self, which: impl Into<Instance>, signal: Signal) -> Result<()> {
+        self.member(which.into())?.supervised.hold(signal).await
+    }
+
+    /// Starts a process after [`Stack::hold`] and waits until it is ready.
+    ///
+    /// # Errors
+    /// There is no such instance, or it does not become ready.
+    pub async fn release(&self, which: impl Into<Instance>) -> Result<()> {
+        let instance = which.into();
+        self.member(instance)?.supervised.release().await?;
+        self.ready(instance).await
+    }
+
+    /// Ends a process as a drain, starts it again and waits until it is ready.
+    ///
+    /// # Errors
+    /// There is no such instance, or it does not become ready.
+    pub async fn restart(&self, which: impl Into<Instance>) -> Result<()> {
+        let instance = which.into();
+        self.member(instance)?.supervised.restart().await?;
+        self.ready(instance).await
+    }
+
+    /// Waits until an instance is ready, however often it is started meanwhile.
+    ///
+    /// # Errors
+    /// It is not within a minute; the error says why, and shows the end of its log.
+    pub async fn ready(&self, which: impl Into<Instance>) -> Result<()> {
+        self.await_ready(which.into(), u32::MAX).await
+    }
+
+    /// As [`Stack::ready`], but the first death is a failure: at the start that is a fault in settings, not an accident.
+    async fn ready_at_first(&self, instance: Instance) -> Result<()> {
+        self.await_ready(instance, 1).await
+    }
+
+    async fn await_ready(&self, instance: Instance, starts_max: u32) -> Result<()> {
+        let member = self.member(instance)?;
+        let condition = member.supervised.condition();
+        let deadline = Instant::now() + READY_TIMEOUT;
+        loop {
+            let why = match member.probe.ask(&self.client).await {
+                Ok(()) => return Ok(()),
+                Err(why) => format!("{why:#}"),
+            };
+            let now = condition.borrow().clone();
+            let ended =
+                now.last_end.filter(|_| now.starts >= starts_max && (now.starts > starts_max || now.pid.is_none()));
+            let fault = match ended {
+                Some(ended) => format!("{instance} ended before it was ready ({ended})"),
+                None if Instant::now() >= deadline => format!("{instance} is not ready in time: {why}"),
+                None => {
+                    tokio::time::sleep(READY_POLL).await;
+                    continue;
+                }
+            };
+            let launch = member.supervised.launch();
+            bail!("{fault}; the end of {}:\n{}", launch.log.display(), launch.tail());
+        }
+    }
+
+    /// Ends everything in order: services drain, then the inbox and the zone, then the servers.
+    pub async fn stop(self) {
+        self.roster.update(|file| file.phase = Phase::Stopping);
+        self.stop_parts(&Part::SERVICES).await;
+        drop(self.stop_in_process);
+        self.in_process.close();
+        self.in_process.wait().await;
+        let servers = self.members.iter().filter(|(instance, _)| Part::SERVERS.contains(&instance.part));
+        join_all(servers.map(|(_, member)| member.supervised.stop())).await;
+    }
+
+    async fn stop_parts(&self, parts: &[Part]) {
+        let chosen = self.members.iter().filter(|(instance, _)| parts.contains(&instance.part));
+        join_all(chosen.map(|(_, member)| member.supervised.stop())).await;
+    }
+
+    fn member(&self, instance: Instance) -> Result<&Member> {
+        self.members.get(&instance).with_context(|| format!("there is no {instance}"))
+    }
+}
+
+async fn minded(name: &str, run: impl Future<Output = Result<()>>, notices: Notices) {
+    if let Err(error) = run.await {
+        notices.say(&format!("{name} failed: {error:#}"));
+    }
+}
+
+fn first_content(planner: &Planner) -> StackFile {
+    let ports = &planner.ports;
+    StackFile {
+        phase: Phase::Starting,
+        gateway: format!("http://127.0.0.1:{}", ports.gateway),
+        notifier: format!("ws://127.0.0.1:{}/v1/events", ports.notifier),
+        inbox: format!("http://127.0.0.1:{}", ports.inbox),
+        smtp: format!("smtp://127.0.0.1:{}", ports.smtp),
+        nats: format!("nats://127.0.0.1:{}", ports.nats),
+        redis: format!("redis://127.0.0.1:{}", ports.redis),
+        dns: format!("127.0.0.1:{}", ports.dns),
+        admin: BTreeMap::new(),
+        pids: BTreeMap::from([("dev".to_owned(), std::process::id())]),
+        logs: planner.logs(),
+    }
+}
+
+/// Logs are of this run; the tool's own stays, it may be written right now.
+fn clear_logs(logs: &Path) {
+    let files = std::fs::read_dir(logs).into_iter().flatten().flatten();
+    for file in files.filter(|file| file.file_name() != "dev.log") {
+        drop(std::fs::remove_file(file.path()));
+    }
+}

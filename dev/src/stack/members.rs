@@ -1,0 +1,185 @@
+//! What each part is started with.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use otp_nats::settings::Setting as _;
+
+use super::caller::CallerVariables;
+use super::launch::Launch;
+use super::lock;
+use super::part::{Instance, Part};
+use super::ports::Ports;
+use super::probe::Probe;
+use crate::workspace;
+
+/// The servers write what they have and close: seconds at most.
+const SERVER_PATIENCE: Duration = Duration::from_secs(10);
+/// A service's own deadline for its drain when the caller sets none, as in `otp_nats::shutdown`.
+const DRAIN_DEFAULT: Duration = Duration::from_secs(25);
+/// On top of a service's own deadline.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// Where the programs are.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The directory that holds `otp-gateway`, `otp-mailer` and `otp-notifier`.
+    pub services: PathBuf,
+    /// `nats-server`.
+    pub nats: PathBuf,
+    /// `redis-server`.
+    pub redis: PathBuf,
+}
+
+/// A part before it is started: how to start it and how to see that it is ready.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) launch: Launch,
+    pub(super) probe: Probe,
+    /// Where it serves clients; the mailer does not.
+    pub(super) port: Option<u16>,
+    /// Where it tells how it is; the servers do not.
+    pub(super) admin: Option<u16>,
+}
+
+/// What all plans draw on.
+#[derive(Debug)]
+pub(super) struct Planner {
+    pub(super) dir: PathBuf,
+    pub(super) ports: Ports,
+    pub(super) programs: Programs,
+    pub(super) caller: CallerVariables,
+    pub(super) keys: Vec<(String, String)>,
+}
+
+impl Planner {
+    pub(super) fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    /// nats-server with the configuration that production has, but for the address and the store. The server takes
+    /// the store's directory from the file or the command line, never both, so that line of the file is written anew.
+    pub(super) fn nats(&self) -> Result<Plan> {
+        let store = self.data("nats")?;
+        let production = workspace::root().join("nats/server/nats-server.conf");
+        let text = std::fs::read_to_string(&production).with_context(|| format!("{}", production.display()))?;
+        let configuration = self.dir.join("nats-server.conf");
+        std::fs::write(&configuration, with_store(&text, &store)?)?;
+        let port = self.ports.nats;
+        let arguments = [
+            "-c".into(),
+            configuration.into_os_string(),
+            "-a".into(),
+            "127.0.0.1".into(),
+            "-p".into(),
+            port.to_string().into(),
+        ];
+        let launch = self.launch(Part::Nats.into(), &self.programs.nats, arguments.into(), SERVER_PATIENCE);
+        Ok(Plan { launch, probe: Probe::Nats(port), port: Some(port), admin: None })
+    }
+
+    /// redis-server with a log of all writes, as production has it.
+    pub(super) fn redis(&self) -> Result<Plan> {
+        let data = self.data("redis")?;
+        let port = self.ports.redis;
+        let settings = [
+            ("--bind", "127.0.0.1".into()),
+            ("--port", port.to_string().into()),
+            ("--dir", data.into_os_string()),
+            ("--appendonly", "yes".into()),
+            ("--appendfsync", "everysec".into()),
+            ("--save", "".into()),
+            ("--maxmemory-policy", "noeviction".into()),
+            ("--daemonize", "no".into()),
+        ];
+        let arguments = settings.into_iter().flat_map(|(name, value)| [name.into(), value]).collect();
+        let launch = self.launch(Part::Redis.into(), &self.programs.redis, arguments, SERVER_PATIENCE);
+        Ok(Plan { launch, probe: Probe::Redis(port), port: Some(port), admin: None })
+    }
+
+    /// One of our services on these ports, with `extra` settings above all others.
+    pub(super) fn service(&self, instance: Instance, port: u16, admin: u16, extra: &[(&str, &str)]) -> Plan {
+        let part = instance.part;
+        let mut environment = self.caller.merged(part, self.own_settings(part));
+        environment.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment.insert("OTP_ADMIN_LISTEN".to_owned(), format!("127.0.0.1:{admin}"));
+        let port = (part != Part::Mailer).then_some(port);
+        if let Some(port) = port {
+            environment.insert("OTP_LISTEN".to_owned(), format!("127.0.0.1:{port}"));
+        }
+        let drain = environment.get("OTP_DRAIN_TIMEOUT").and_then(|text| Duration::parse(text).ok());
+        let patience = drain.unwrap_or(DRAIN_DEFAULT) + DRAIN_MARGIN;
+        let program = self.programs.services.join(part.program());
+        let mut launch = self.launch(instance, &program, Vec::new(), patience);
+        launch.environment = environment;
+        let probe = Probe::Http(format!("http://127.0.0.1:{admin}/ready"));
+        Plan { launch, probe, port, admin: Some(admin) }
+    }
+
+    fn own_settings(&self, part: Part) -> Vec<(String, String)> {
+        let ports = &self.ports;
+        let mut own: Vec<(String, String)> = self.keys.clone();
+        let mut set = |name: &str, value: String| own.push((name.to_owned(), value));
+        set("OTP_NATS_URL", format!("nats://127.0.0.1:{}", ports.nats));
+        // Another OTP_CODE_TTL at the next start changes the streams; here that is what is wanted.
+        set("OTP_STREAM_DRIFT", "update".to_owned());
+        let origins = format!("http://127.0.0.1:{0},http://localhost:{0}", ports.gateway);
+        match part {
+            Part::Gateway => {
+                set("OTP_REDIS_URL", format!("redis://127.0.0.1:{}", ports.redis));
+                set("OTP_EVENTS_URL", format!("ws://127.0.0.1:{}/v1/events", ports.notifier));
+                set("OTP_ALLOWED_ORIGINS", origins);
+                set("OTP_DNS_SERVER", format!("127.0.0.1:{}", ports.dns));
+                set("OTP_OPEN_MODE", "true".to_owned());
+            }
+            Part::Mailer => {
+                set("OTP_SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", ports.smtp));
+                set("OTP_MAIL_FROM", "DistOTP <otp@localhost.test>".to_owned());
+            }
+            Part::Notifier => set("OTP_ALLOWED_ORIGINS", origins),
+            Part::Nats | Part::Redis => {}
+        }
+        own
+    }
+
+    fn launch(&self, instance: Instance, program: &Path, arguments: Vec<OsString>, patience: Duration) -> Launch {
+        Launch {
+            instance,
+            program: program.to_owned(),
+            arguments,
+            environment: BTreeMap::new(),
+            marker: lock::marker(&self.dir),
+            directory: workspace::root().to_owned(),
+            log: self.logs().join(format!("{instance}.log")),
+            patience,
+        }
+    }
+
+    fn data(&self, name: &str) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        std::fs::create_dir_all(&path).with_context(|| format!("{} can't be made", path.display()))?;
+        Ok(path)
+    }
+}
+
+fn with_store(configuration: &str, store: &Path) -> Result<String> {
+    let (before, rest) = configuration.split_once("store_dir:").context("nats-server.conf sets no store_dir")?;
+    let (_, after) = rest.split_once('\n').context("nats-server.conf ends within store_dir")?;
+    Ok(format!("{before}store_dir: {:?}\n{after}", store.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_store_of_the_configuration_changes() {
+        let text = "jetstream {\n  # Where.\n  store_dir: \"/var/lib/nats\"\n}\n";
+        let expected = "jetstream {\n  # Where.\n  store_dir: \"/here/nats\"\n}\n";
+        assert_eq!(with_store(text, Path::new("/here/nats")).expect("has a store"), expected);
+        assert!(with_store("jetstream {}", Path::new("/here")).is_err());
+    }
+}
