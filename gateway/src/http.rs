@@ -60,8 +60,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/verifications/{id}", routing::get(existing::status).delete(existing::cancel))
         .route("/v1/verifications/{id}/check", routing::post(check::check))
         .route("/v1/verifications/{id}/resend", routing::post(existing::resend))
-        .route("/.well-known/jwks.json", routing::get(existing::key_set))
-        .layer(cors(&gateway.allowed_origins));
+        .route("/.well-known/jwks.json", routing::get(existing::key_set));
     let page = page::router(&gateway.verifications.events_url);
     Router::new()
         .merge(api)
@@ -70,6 +69,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .merge(page)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NotFound)
+        .layer(cors(&gateway.allowed_origins))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), watched))
         .with_state(gateway)
 }

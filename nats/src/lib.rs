@@ -28,6 +28,8 @@ pub mod logging;
 pub mod settings;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "runtime")]
 pub mod timeline;
 #[cfg(feature = "runtime")]

@@ -42,10 +42,10 @@ fn every_problem_reads_as_its_snapshot() {
     let mut text = String::new();
     for problem in every_variant() {
         let response = problem.clone().into_response();
-        write!(text, "{}\n", response.status()).unwrap();
+        writeln!(text, "{}", response.status()).unwrap();
         for name in ["content-type", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"] {
             if let Some(value) = response.headers().get(name) {
-                write!(text, "{name}: {}\n", value.to_str().unwrap()).unwrap();
+                writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
             }
         }
         write!(text, "{}\n\n", serde_json::to_string_pretty(&problem.to_json()).unwrap()).unwrap();

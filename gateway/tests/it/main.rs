@@ -1,0 +1,11 @@
+//! The gateway on a real NATS and a real Redis.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that finds something missing fails")]
+
+mod accept;
+mod check;
+mod faults;
+mod limits;
+mod page;
+mod resend;
+mod secrets;
+mod support;
