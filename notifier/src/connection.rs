@@ -222,21 +222,15 @@ impl Connection {
 
     async fn delivered(&mut self, first: Delivery, inbox: &mut mpsc::Receiver<Delivery>) -> Result<(), Closing> {
         let (mut next, mut frames) = (Some(first), Vec::new());
-        for _ in 0..MOST_AT_ONCE {
+        for left in (0..MOST_AT_ONCE).rev() {
             let Some(delivery) = next.take() else { break };
-            self.subscriptions.delivered(&self.shared, delivery, &mut frames)?;
+            let outcome = self.subscriptions.delivered(&self.shared, delivery, &mut frames);
             for frame in frames.drain(..) {
                 self.feed(frame).await?;
                 self.shared.metrics.delivered.inc();
             }
-            next = inbox.try_recv().ok();
-        }
-        if let Some(delivery) = next {
-            self.subscriptions.delivered(&self.shared, delivery, &mut frames)?;
-            for frame in frames {
-                self.feed(frame).await?;
-                self.shared.metrics.delivered.inc();
-            }
+            outcome?;
+            next = if left > 0 { inbox.try_recv().ok() } else { None };
         }
         self.flush().await
     }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response, write_response};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, Method, header};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, header};
 
 use crate::origin::Origins;
 
@@ -163,13 +163,15 @@ async fn read_head(stream: &mut TcpStream) -> Result<(Vec<u8>, Vec<u8>), Refusal
 
 /// The answer to a request head.
 fn answer(head: &[u8], origins: &Origins) -> Result<Vec<u8>, Refusal> {
+    let method = head.split(|byte| *byte == b' ').next().unwrap_or_default();
+    if method != b"GET" && !method.is_empty() && method.iter().all(u8::is_ascii_uppercase) {
+        return Err(Refusal::Method);
+    }
+    // The library's parser knows no other method.
     let (_, request) = Request::try_parse(head).ok().flatten().ok_or(Refusal::Malformed)?;
     let headers = request.headers();
     if request.uri().path() != PATH {
         return Err(Refusal::NotFound);
-    }
-    if request.method() != Method::GET {
-        return Err(Refusal::Method);
     }
     let is = |name, value| headers.get(name).is_some_and(|found: &HeaderValue| found == value);
     if !tokens(headers, header::UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))

@@ -43,4 +43,4 @@ pub(crate) fn requested(id: &VerificationId, requested_at: Timestamp, expires_at
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

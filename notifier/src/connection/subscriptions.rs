@@ -162,7 +162,7 @@ impl Subscriptions {
     /// Takes what came from inside; the frames to send go to `frames`.
     ///
     /// # Errors
-    /// The connection must be closed so.
+    /// The connection must be closed so, after the frames.
     pub(super) fn delivered(
         &mut self,
         shared: &Shared,
@@ -187,6 +187,7 @@ impl Subscriptions {
                 let Some(subscription) = self.list.iter_mut().find(asked) else { return Ok(()) };
                 let Some((cut, events)) = events else {
                     shared.metrics.error(ErrorCode::Unavailable.as_str());
+                    frames.push(ErrorCode::Unavailable.frame(Some(&id)));
                     return Err(Closing::Unavailable);
                 };
                 let due: Vec<Arc<Notice>> = subscription.timeline.history(cut, events);

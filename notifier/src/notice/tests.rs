@@ -34,3 +34,13 @@ fn requested_comes_from_the_ticket_alone() {
             "data": {"expires_at": "1970-01-01T00:05:01.000Z"}})
     );
 }
+
+/// An event for other modules' tests.
+pub(crate) fn notice(id: VerificationId, seq: u64) -> Arc<Notice> {
+    notice_of(id, seq, EventKind::Sent, 1)
+}
+
+/// An event for other modules' tests.
+pub(crate) fn notice_of(id: VerificationId, seq: u64, kind: EventKind, generation: u32) -> Arc<Notice> {
+    Arc::new(Notice { seq, id, kind, generation, frame: Utf8Bytes::from("x".repeat(100)) })
+}
