@@ -1,32 +1,33 @@
 //! The life of a verification at the gateway: accept, resend, check, cancel, read.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use otp_nats::bus::{Bus, PublishFault};
 use otp_nats::keys::KeyList;
 use otp_nats::request::MailRequest;
 use otp_nats::seal::SealError;
-use otp_nats::ticket::{Ticket, TicketError};
+use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::client_ip::limited_network;
 use crate::code::Code;
 use crate::domain::{DnsPolicy, DomainCheck};
 use crate::email::EmailAddress;
-use crate::limits::{Limits, Violation};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::recipient::Ids;
 use crate::record::{Record, RecordSealer};
-use crate::store::{Checked, CodePolicy, Issued, Resent, State, Store, StoreFault};
+use crate::store::{Checked, CodePolicy, Issued, State, Store};
 use crate::token::{Proof, TokenSigner};
 
+mod guards;
 mod idempotency;
+mod resend;
 mod status;
 
 pub use idempotency::IdempotencyKey;
@@ -142,20 +143,6 @@ impl Verifications {
         }
     }
 
-    /// Publishes another mail with the same code.
-    ///
-    /// # Errors
-    /// The problem that the client is told.
-    pub async fn resend(&self, id: VerificationId, client: IpAddr, trace: TraceParent) -> Result<Accepted, Problem> {
-        self.known(&id)?;
-        let taken = self.take(client).await?;
-        let result = self.resend_taken(id, &trace).await;
-        if result.is_err() {
-            self.give_back(client, taken).await;
-        }
-        result
-    }
-
     /// Checks a code.
     ///
     /// # Errors
@@ -231,30 +218,6 @@ impl Verifications {
         faults
     }
 
-    /// An id that this service never made is told apart from one that it has forgotten.
-    fn known(&self, id: &VerificationId) -> Result<(), Problem> {
-        if self.ids.made(id) { Ok(()) } else { Err(Problem::NotFound) }
-    }
-
-    /// A ticket that proves the caller to be the one who asked. One whose time is over still reads and cancels: what
-    /// it speaks of is gone or about to be.
-    fn ticket(&self, id: &VerificationId, ticket: Option<&str>) -> Result<(), Problem> {
-        match ticket.map(|text| Ticket::check(&self.ticket_keys, id, text, Timestamp::from_millis(0))) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(TicketError::Invalid | TicketError::Expired)) | None => Err(Problem::Unauthorized),
-        }
-    }
-
-    async fn check_domain(&self, domain: &str) -> Result<(), Problem> {
-        if self.dns_policy == DnsPolicy::Off {
-            return Ok(());
-        }
-        let verdict = self.domains.verdict(domain).await;
-        self.metrics.dns(verdict.as_str());
-        let refused = self.dns_policy == DnsPolicy::Enforce && !verdict.accepts_mail();
-        if refused { Err(Problem::UndeliverableDomain) } else { Ok(()) }
-    }
-
     /// Issues and publishes; a request that is not accepted in the end has spent nothing.
     async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<AcceptedTimes, Problem> {
         let taken = self.take(new.client).await?;
@@ -283,50 +246,18 @@ impl Verifications {
         // A retry under the same idempotency key sends the code that the first try may have sent already.
         let record =
             if issued.fresh { record } else { self.records.open(&id, &issued.record).map_err(|e| internal(&id, e))? };
-        if let Err(problem) = self.request_mail(&id, &record, &issued, &new.trace).await {
+        let Issued { requested_at, expires_at, resend_at, attempts_left, generation, .. } = issued;
+        let published = self.publish_request(&id, requested_at, expires_at, generation, &record, &new.trace).await;
+        if let Err(problem) = published {
             if issued.fresh {
-                self.quietly(self.store.refund(&id, issued.requested_at)).await;
+                self.quietly(self.store.refund(&id, requested_at)).await;
             }
             return Err(problem);
         }
         if let Some(older) = issued.superseded {
-            self.outbox.publish(older, issued.requested_at, 1, Body::Superseded {}, new.trace.child());
+            self.outbox.publish(older, requested_at, 1, Body::Superseded {}, new.trace.child());
         }
-        let Issued { requested_at, expires_at, resend_at, attempts_left, .. } = issued;
         Ok(AcceptedTimes { requested_at, expires_at, resend_at, attempts_left })
-    }
-
-    async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
-        let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
-        match resent.map_err(|violations| self.limited(violations))? {
-            Resent::Allowed { at, requested_at, expires_at, resend_at, attempts_left, generation, record } => {
-                let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
-                if let Err(problem) = self.publish_request(&id, at, expires_at, generation, &record, trace).await {
-                    self.quietly(self.store.undo_resend(&id, at, generation)).await;
-                    return Err(problem);
-                }
-                let masked = otp_nats::mask::mask_address(record.email.expose_secret());
-                Ok(self.accepted(id, masked, AcceptedTimes { requested_at, expires_at, resend_at, attempts_left }))
-            }
-            Resent::Over { state, just_expired } => {
-                if let Some(generation) = just_expired {
-                    self.outbox.publish(id, Timestamp::now(), generation, Body::Expired {}, *trace);
-                }
-                Err(over(state, self.policy.cooldown))
-            }
-            Resent::Missing => Err(Problem::Expired),
-        }
-    }
-
-    async fn request_mail(
-        &self,
-        id: &VerificationId,
-        record: &Record,
-        issued: &Issued,
-        trace: &TraceParent,
-    ) -> Result<(), Problem> {
-        let Issued { requested_at, expires_at, generation, .. } = *issued;
-        self.publish_request(id, requested_at, expires_at, generation, record, trace).await
     }
 
     async fn publish_request(
@@ -378,50 +309,6 @@ impl Verifications {
             metadata: record.metadata.as_ref(),
             verified_at,
         })
-    }
-
-    /// Counts a request of a client's network; `None` when nothing is limited.
-    async fn take(&self, client: IpAddr) -> Result<Option<Timestamp>, Problem> {
-        if self.limit_ip.is_off() {
-            return Ok(None);
-        }
-        let taken = self.timed(self.store.take(&self.network(client), &self.limit_ip)).await?;
-        taken.map(Some).map_err(|violations| self.limited(violations))
-    }
-
-    async fn give_back(&self, client: IpAddr, taken: Option<Timestamp>) {
-        if let Some(taken) = taken {
-            self.quietly(self.store.give_back(&self.network(client), taken)).await;
-        }
-    }
-
-    fn network(&self, client: IpAddr) -> String {
-        self.ids.scope(&[b"network", limited_network(client).to_string().as_bytes()])
-    }
-
-    fn limited(&self, mut violations: Vec<Violation>) -> Problem {
-        violations.sort_by_key(|violation| std::cmp::Reverse(violation.retry_after));
-        for violation in &violations {
-            self.metrics.refused(&violation.policy);
-        }
-        Problem::RateLimited(violations)
-    }
-
-    async fn timed<T>(&self, call: impl Future<Output = Result<T, StoreFault>>) -> Result<T, Problem> {
-        let started = Instant::now();
-        let result = call.await;
-        self.metrics.redis(started.elapsed());
-        result.map_err(|fault| {
-            tracing::warn!(%fault, "Redis was not there for a request");
-            Problem::Unavailable
-        })
-    }
-
-    /// For what is only tidied up: a failure costs the client some waiting and nothing else.
-    async fn quietly(&self, call: impl Future<Output = Result<(), StoreFault>>) {
-        if let Err(fault) = call.await {
-            tracing::warn!(%fault, "a refused request could not be given back");
-        }
     }
 }
 

@@ -1,0 +1,49 @@
+//! Another mail with the same code.
+
+use std::net::IpAddr;
+
+use otp_nats::trace::TraceParent;
+use otp_nats::{Body, Timestamp, VerificationId};
+use secrecy::ExposeSecret;
+
+use super::{Accepted, AcceptedTimes, Verifications, internal, over};
+use crate::problem::Problem;
+use crate::store::Resent;
+
+impl Verifications {
+    /// Publishes another mail with the same code.
+    ///
+    /// # Errors
+    /// The problem that the client is told.
+    pub async fn resend(&self, id: VerificationId, client: IpAddr, trace: TraceParent) -> Result<Accepted, Problem> {
+        self.known(&id)?;
+        let taken = self.take(client).await?;
+        let result = self.resend_taken(id, &trace).await;
+        if result.is_err() {
+            self.give_back(client, taken).await;
+        }
+        result
+    }
+
+    async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
+        let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
+        match resent.map_err(|violations| self.limited(violations))? {
+            Resent::Allowed { at, requested_at, expires_at, resend_at, attempts_left, generation, record } => {
+                let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
+                if let Err(problem) = self.publish_request(&id, at, expires_at, generation, &record, trace).await {
+                    self.quietly(self.store.undo_resend(&id, at, generation)).await;
+                    return Err(problem);
+                }
+                let masked = otp_nats::mask::mask_address(record.email.expose_secret());
+                Ok(self.accepted(id, masked, AcceptedTimes { requested_at, expires_at, resend_at, attempts_left }))
+            }
+            Resent::Over { state, just_expired } => {
+                if let Some(generation) = just_expired {
+                    self.outbox.publish(id, Timestamp::now(), generation, Body::Expired {}, *trace);
+                }
+                Err(over(state, self.policy.cooldown))
+            }
+            Resent::Missing => Err(Problem::Expired),
+        }
+    }
+}
