@@ -8,4 +8,5 @@ pub mod process;
 pub mod program;
 pub mod settings;
 pub mod stack;
+pub mod suite;
 pub mod workspace;

@@ -54,15 +54,18 @@ pub fn alive(pid: u32) -> bool {
 
 /// Whether the process is this program, started for the stack in this directory: an id may name another one by now.
 ///
-/// Where there is no `/proc`, `ps` tells the program and the directory goes unchecked.
-pub fn belongs_to(pid: u32, program: &str, marker: &str) -> bool {
+/// Its environment tells, or where it works: redis-server writes its title over its environment. Where there is no
+/// `/proc`, `ps` tells the program and the directory goes unchecked.
+pub fn belongs_to(pid: u32, program: &str, marker: &str, dir: &Path) -> bool {
     if !alive(pid) {
         return false;
     }
     if Path::new("/proc/self/comm").exists() {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        return name.trim() == program && environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes());
+        let marked = environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes());
+        let works_there = || std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place.starts_with(dir));
+        return name.trim() == program && (marked || works_there());
     }
     let listed = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
     listed.is_ok_and(|output| {
@@ -115,13 +118,14 @@ mod tests {
         let pid = child.id();
         let deadline = Instant::now() + Duration::from_secs(5);
         // Between fork and exec the child still has its parent's name.
-        while !belongs_to(pid, "sleep", "OTP_DEV_STACK=/here") && Instant::now() < deadline {
+        let is = |name, marker| belongs_to(pid, name, marker, Path::new("/nowhere"));
+        while !is("sleep", "OTP_DEV_STACK=/here") && Instant::now() < deadline {
             std::thread::sleep(POLL);
         }
-        assert!(belongs_to(pid, "sleep", "OTP_DEV_STACK=/here"));
-        assert!(!belongs_to(pid, "nats-server", "OTP_DEV_STACK=/here"));
+        assert!(is("sleep", "OTP_DEV_STACK=/here"));
+        assert!(!is("nats-server", "OTP_DEV_STACK=/here"));
         if cfg!(target_os = "linux") {
-            assert!(!belongs_to(pid, "sleep", "OTP_DEV_STACK=/elsewhere"));
+            assert!(!is("sleep", "OTP_DEV_STACK=/elsewhere"));
         }
         end(pid, Duration::from_secs(5));
         assert!(!alive(pid), "a zombie does not count as alive");

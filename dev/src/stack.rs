@@ -18,7 +18,7 @@ mod supervisor;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +29,9 @@ use tokio_util::task::TaskTracker;
 use crate::dns::Zone;
 use crate::inbox::Inbox;
 use crate::process::{self, Signal};
+use crate::program::{self, Program};
+use crate::settings::ToolSettings;
+use crate::workspace;
 use lock::StackLock;
 use members::{Plan, Planner};
 use probe::Probe;
@@ -67,6 +70,36 @@ pub struct Options {
     pub programs: Programs,
     /// Who is told what happens.
     pub notices: Notices,
+}
+
+impl Options {
+    /// For a test or a benchmark: free ports, nothing from the caller, nobody told. The services are built first,
+    /// unless `OTP_DEV_BINARIES` names a directory that has them.
+    ///
+    /// # Errors
+    /// The settings are faulty, the services don't build, or a server is missing; the error says how to get it.
+    pub fn isolated(dir: &Path) -> Result<Self> {
+        static SERVICES: Mutex<Option<PathBuf>> = Mutex::new(None);
+        let mut known = SERVICES.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = match (known.take(), ToolSettings::read()?.binaries) {
+            (Some(built), _) | (None, Some(built)) => built,
+            (None, None) => workspace::build_services()?,
+        };
+        *known = Some(services.clone());
+        drop(known);
+        let programs = Programs {
+            services,
+            nats: program::find_or_install(Program::NatsServer)?,
+            redis: program::find_or_install(Program::RedisServer)?,
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            ports: WantedPorts::default(),
+            caller: CallerVariables::default(),
+            programs,
+            notices: Notices::silent(),
+        })
+    }
 }
 
 /// The right to run a stack in a directory, with its ports chosen and what an earlier one left behind cleared away.

@@ -26,13 +26,24 @@ pub fn cargo() -> Command {
 /// # Errors
 /// The build fails; what the compiler says has been shown by then.
 pub fn build_services() -> Result<PathBuf> {
+    let services: Vec<&str> = Part::SERVICES.iter().flat_map(|part| ["--package", part.program()]).collect();
+    build(&services)
+}
+
+/// Builds all that `cargo test --workspace` runs, and tells the directory that holds the services.
+///
+/// # Errors
+/// As [`build_services`].
+pub fn build_for_tests() -> Result<PathBuf> {
+    build(&["--workspace", "--lib", "--bins", "--tests"])
+}
+
+fn build(selection: &[&str]) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args(["build", "--message-format=json-render-diagnostics"]);
-    command.args(Part::SERVICES.iter().flat_map(|part| ["--package", part.program()]));
-    command.args(profile());
+    command.args(["build", "--message-format=json-render-diagnostics"]).args(selection).args(profile());
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cargo can't be started")?;
     if !output.status.success() {
-        bail!("the services can't be built ({})", output.status);
+        bail!("it does not build ({})", output.status);
     }
     let executables = executables(&String::from_utf8_lossy(&output.stdout));
     let mut directory = None;
@@ -45,7 +56,7 @@ pub fn build_services() -> Result<PathBuf> {
 }
 
 /// The profile of this tool, from where it lies: `target/debug/otp-dev`, `target/release/deps/it-...`.
-fn profile() -> Vec<String> {
+pub(crate) fn profile() -> Vec<String> {
     let executable = std::env::current_exe().unwrap_or_default();
     let directories = executable.ancestors().skip(1).filter_map(Path::file_name).map(|name| name.to_string_lossy());
     match directories.into_iter().find(|name| name != "deps").as_deref() {

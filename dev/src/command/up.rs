@@ -19,6 +19,8 @@ use crate::{console, workspace};
 const BACKGROUND: &str = "--background";
 /// Longest wait for a stack in the background: a minute for each of the few parts that start one after the other.
 const DETACH_TIMEOUT: Duration = Duration::from_secs(180);
+/// A process that was killed is gone after so long, its locks too.
+const DYING: Duration = Duration::from_millis(500);
 /// How often it is looked at.
 const DETACH_POLL: Duration = Duration::from_millis(50);
 /// So much of its log is shown when it fails: the reason is at the end.
@@ -31,7 +33,9 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let mut settings = settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(holder) = stack::holder(&settings.dir) {
-        return already_running(&runtime, &settings, holder, detach);
+        if let Some(code) = already_running(&runtime, &settings, holder, detach)? {
+            return Ok(code);
+        }
     }
     let notices = Notices::new(|line| console::say(format_args!("cargo dev: {line}")));
     let claim = Claim::take(&settings.dir, &settings.ports, &notices)?;
@@ -93,22 +97,26 @@ async fn in_foreground(claim: Claim, options: Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What to answer when a stack is running; `None` when it has just ended.
 fn already_running(
     runtime: &tokio::runtime::Runtime,
     settings: &ToolSettings,
     holder: u32,
     detach: bool,
-) -> Result<ExitCode> {
+) -> Result<Option<ExitCode>> {
     let what = format!("a stack is already running in {} (process {holder})", settings.dir.display());
-    let ready = runtime.block_on(Status::of(&settings.dir))?.all_ready();
-    match StackFile::read(&settings.dir) {
-        Some(file) if detach && ready => {
-            console::say(format_args!("{what}\n{}", addresses(&file)));
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(_) | None if ready => bail!("{what}; `cargo dev down` stops it"),
-        Some(_) | None => bail!("{what} and is not ready; see `cargo dev status`, or stop it with `cargo dev down`"),
+    if runtime.block_on(Status::of(&settings.dir))?.all_ready() {
+        let file = StackFile::read(&settings.dir).filter(|_| detach);
+        let Some(file) = file else { bail!("{what}; `cargo dev down` stops it") };
+        console::say(format_args!("{what}\n{}", addresses(&file)));
+        return Ok(Some(ExitCode::SUCCESS));
     }
+    // Whoever was killed a moment ago still holds its lock.
+    std::thread::sleep(DYING);
+    if stack::holder(&settings.dir).is_none() {
+        return Ok(None);
+    }
+    bail!("{what} and is not ready; see `cargo dev status`, or stop it with `cargo dev down`")
 }
 
 /// Starts this program once more, apart from this terminal, and waits until the stack is ready.

@@ -95,7 +95,7 @@ pub fn stop(dir: &Path) -> Result<bool> {
 pub(super) fn clear_leftovers(dir: &Path) -> Vec<String> {
     let Some(file) = StackFile::read(dir) else { return Vec::new() };
     let is_left = |name: &str, pid: u32| {
-        Part::of(name).is_some_and(|part| process::belongs_to(pid, part.program(), &marker(dir)))
+        Part::of(name).is_some_and(|part| process::belongs_to(pid, part.program(), &marker(dir), dir))
     };
     let left: Vec<(String, u32)> = file.pids.into_iter().filter(|(name, pid)| is_left(name, *pid)).collect();
     // Services first: they drain into the servers.

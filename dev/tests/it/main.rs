@@ -1,0 +1,13 @@
+//! The whole system on real servers: services, inbox, DNS zone, faults by real kills.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions; what these call is a test as well"
+)]
+
+mod command;
+mod flow;
+mod stack;
+mod support;

@@ -1,0 +1,73 @@
+//! What the tests drive the system with.
+
+mod events;
+mod inbox;
+
+use std::time::{Duration, Instant};
+
+use otp_dev::stack::{Options, Stack, http_client};
+use reqwest::Client;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) use events::Events;
+pub(crate) use inbox::Inbox;
+
+/// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stack of its own with a client for its parts.
+pub(crate) struct System {
+    pub(crate) stack: Stack,
+    pub(crate) client: Client,
+    // Removed when dropped, so it has to outlive the stack.
+    _dir: TempDir,
+}
+
+impl System {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other options than a test has by default, as settings for the services.
+    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut options = Options::isolated(dir.path()).expect("servers and services");
+        change(&mut options);
+        let stack = Stack::start(options).await.expect("the stack starts");
+        Self { stack, client: http_client().expect("a client"), _dir: dir }
+    }
+
+    pub(crate) fn inbox(&self) -> Inbox {
+        Inbox::new(&self.stack.file().inbox, &self.client)
+    }
+
+    /// A WebSocket to the notifier, with the page's origin.
+    pub(crate) async fn events(&self) -> Events {
+        let file = self.stack.file();
+        Events::connect(&file.notifier, &file.gateway).await
+    }
+
+    /// Posts to the gateway: status and body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}{path}", self.stack.file().gateway);
+        let answer = self.client.post(url).json(body).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// There is none in time.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

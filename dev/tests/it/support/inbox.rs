@@ -1,0 +1,54 @@
+//! Reads the inbox as Mailpit's API has it, so that the same code reads Mailpit.
+
+use reqwest::Client;
+use serde_json::Value;
+
+use super::eventually;
+
+/// An inbox by its URL.
+pub(crate) struct Inbox {
+    url: String,
+    client: Client,
+}
+
+impl Inbox {
+    pub(crate) fn new(url: &str, client: &Client) -> Self {
+        Self { url: url.to_owned(), client: client.clone() }
+    }
+
+    /// All mails to an address that have come so far, newest first, each whole.
+    pub(crate) async fn to(&self, address: &str) -> Vec<Value> {
+        let found = self.get("/api/v1/search", &[("query", &format!("to:{address}"))]).await;
+        let ids = found["messages"].as_array().expect("a list").iter().map(|mail| mail["ID"].as_str().expect("an id"));
+        let mut mails = Vec::new();
+        for id in ids {
+            mails.push(self.get(&format!("/api/v1/message/{id}"), &[]).await);
+        }
+        mails
+    }
+
+    /// Waits for a mail to this address: the newest one.
+    pub(crate) async fn wait_for(&self, address: &str) -> Value {
+        eventually(&format!("a mail to {address}"), async || self.to(address).await.into_iter().next()).await
+    }
+
+    /// Waits for a mail to this address and reads the code in it.
+    pub(crate) async fn code_for(&self, address: &str) -> String {
+        let mail = self.wait_for(address).await;
+        let text = mail["Text"].as_str().expect("a text part");
+        let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+        text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned()
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
+        let mut url = url(&self.url, path);
+        url.query_pairs_mut().extend_pairs(query);
+        let answer = self.client.get(url).send().await.expect("the inbox answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+}
+
+fn url(base: &str, path: &str) -> reqwest::Url {
+    reqwest::Url::parse(base).and_then(|base| base.join(path)).expect("a URL")
+}
