@@ -227,7 +227,6 @@ impl Connection {
             let outcome = self.subscriptions.delivered(&self.shared, delivery, &mut frames);
             for frame in frames.drain(..) {
                 self.feed(frame).await?;
-                self.shared.metrics.delivered.inc();
             }
             outcome?;
             next = if left > 0 { inbox.try_recv().ok() } else { None };

@@ -129,7 +129,7 @@ pub(crate) async fn finish(stream: &mut TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
     }
-    let (mut scrap, mut left) = (vec![0; 2048], MAX_LEFTOVERS);
+    let (mut scrap, mut left) = (vec![0; 512], MAX_LEFTOVERS);
     while let Ok(count) = stream.read(&mut scrap).await {
         left = left.saturating_sub(count);
         if count == 0 || left == 0 {

@@ -159,8 +159,8 @@ impl Hub {
     pub(crate) fn begin(&self, position: u64, complete: bool) {
         let mut inner = self.lock();
         inner.ring = Ring::new(self.bounds, complete);
-        inner.position = Some(position);
-        let listeners = std::mem::take(&mut inner.listeners);
+        let is_first = inner.position.replace(position).is_none();
+        let listeners = if is_first { HashMap::new() } else { std::mem::take(&mut inner.listeners) };
         drop(inner);
         listeners.into_values().flatten().for_each(|outbox| outbox.cut_off());
     }

@@ -17,6 +17,8 @@ const BACKLOG: u32 = 4096;
 const SEND_BUFFER: u32 = 32 * 1024;
 /// Connections beyond the bound that are told so at once; more are dropped without a word.
 const REFUSED_AT_ONCE: usize = 256;
+/// Files beside the connections: ports, NATS, the refused.
+const RESERVED: usize = REFUSED_AT_ONCE + 64;
 /// After a failure to take a connection (no descriptors left), some have to end first.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
@@ -34,6 +36,9 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Takes connections until the service stops; each is served by a task of its own.
 pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connections: usize) {
+    if descriptors().is_some_and(|limit| limit < max_connections.saturating_add(RESERVED)) {
+        tracing::warn!(max_connections, "the process may not open so many files: raise its limit (ulimit -n)");
+    }
     let places = Arc::new(Semaphore::new(max_connections));
     let refused = Arc::new(Semaphore::new(REFUSED_AT_ONCE));
     let mut number = 0_u64;
@@ -65,6 +70,13 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connecti
             shared.metrics.refused("full-dropped");
         }
     }
+}
+
+/// How many files the process may have open, where the system tells it this way.
+fn descriptors() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn serve(shared: &Arc<Shared>, stream: TcpStream, number: u64, place: OwnedSemaphorePermit) {

@@ -16,6 +16,8 @@ use crate::timeline::{End, Timeline};
 
 /// On one connection.
 const MOST_SUBSCRIPTIONS: usize = 16;
+/// No code lives longer, so no ticket does.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// An end that could not be handed on to be told is tried again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// So long after the end of the time, a subscription for which no end came is given up.
@@ -116,7 +118,8 @@ impl Subscriptions {
                 }
                 let crowded = self.list.len() >= MOST_SUBSCRIPTIONS;
                 self.drop_where(shared, |subscription| subscription.id == id || (crowded && !subscription.is_open()));
-                self.open(shared, id, &ticket, after, now + wall.until(ticket.expires_at), frames);
+                let life = wall.until(ticket.expires_at).min(LONGEST_LIFE);
+                self.open(shared, id, &ticket, after, now + life, frames);
                 Heard::Fine
             }
         }
@@ -133,6 +136,7 @@ impl Subscriptions {
     ) {
         if after.is_none() {
             frames.push(notice::requested(&id, ticket.requested_at, ticket.expires_at));
+            shared.metrics.delivered.inc();
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
@@ -142,7 +146,7 @@ impl Subscriptions {
         shared.hub.listen(id, &self.outbox);
         let since = ticket.requested_at;
         if let Some((cut, events)) = shared.histories.at_once(&id, since) {
-            frames.extend(subscription.timeline.history(cut, events).iter().map(|notice| notice.frame.clone()));
+            say(shared, &subscription.timeline.history(cut, events), frames);
         } else {
             let (shared, outbox) = (Arc::clone(shared), self.outbox.clone());
             let tasks = shared.tasks.clone();
@@ -179,7 +183,7 @@ impl Subscriptions {
                     return Ok(());
                 };
                 let due = subscription.timeline.live(notice).map_err(|_| Closing::Slow)?;
-                frames.extend(due.map(|notice| notice.frame.clone()));
+                say(shared, due.as_slice(), frames);
             }
             Delivery::History(history) => {
                 let History { id, subscription: number, events } = *history;
@@ -190,8 +194,7 @@ impl Subscriptions {
                     frames.push(ErrorCode::Unavailable.frame(Some(&id)));
                     return Err(Closing::Unavailable);
                 };
-                let due: Vec<Arc<Notice>> = subscription.timeline.history(cut, events);
-                frames.extend(due.iter().map(|notice| notice.frame.clone()));
+                say(shared, &subscription.timeline.history(cut, events), frames);
             }
             Delivery::Nudge => {}
         }
@@ -244,6 +247,11 @@ impl Subscriptions {
             self.list.shrink_to_fit();
         }
     }
+}
+
+fn say(shared: &Shared, notices: &[Arc<Notice>], frames: &mut Vec<Utf8Bytes>) {
+    shared.metrics.delivered.inc_by(notices.len() as u64);
+    frames.extend(notices.iter().map(|notice| notice.frame.clone()));
 }
 
 impl Subscription {
