@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::logging::LogSettings;
+use crate::probe::{ProbeFault, probe};
 use crate::settings::{Environment, Faults, Settings, describe};
 
 /// Exit code for a fault in arguments or settings (`EX_USAGE` of sysexits.h).
@@ -47,7 +48,8 @@ impl FrameSettings {
 /// Runs a service from `main`: reads its settings, runs it until it ends or a signal asks it to, and says how it went.
 ///
 /// `read` declares and reads the service's settings; `run` gets them with a token that is cancelled when the service
-/// shall drain. Exit codes: 0 after a clean end, 1 after an error, 64 for faults in arguments or settings.
+/// shall drain. Exit codes: 0 after a clean end, 1 after an error, 64 for faults in arguments or settings. With the
+/// argument `probe` it only asks the one that runs already: 0 when that is ready, else 1.
 pub fn run_service<C, R, F>(
     service: Service,
     environment: &dyn Environment,
@@ -64,6 +66,7 @@ where
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (None, _) => {}
+        (Some("probe"), None) => return probed(service, probe(environment, settings.declared())),
         (Some("--help" | "-h" | "help"), None) => return print(&help(service, &settings)),
         (Some("--version" | "-V"), None) => return print(&format!("{} {}\n", service.name, env!("CARGO_PKG_VERSION"))),
         (Some(_), _) => return usage(&format!("{}: unknown argument; see --help\n", service.name)),
@@ -135,8 +138,21 @@ async fn either(first: &mut Signal, second: &mut Signal) {
     }
 }
 
+fn probed(service: Service, outcome: Result<(), ProbeFault>) -> ExitCode {
+    let Err(fault) = outcome else { return ExitCode::SUCCESS };
+    // Container runtimes keep what a health check says.
+    match std::io::stderr().write_all(format!("{}: {fault}\n", service.name).as_bytes()) {
+        Ok(()) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
 fn help(service: Service, settings: &Settings<'_>) -> String {
-    let mut text = format!("{}: {}\n\nusage: {} [--help | --version]\n", service.name, service.about, service.name);
+    let name = service.name;
+    let mut text = format!(
+        "{name}: {}\n\nusage: {name} [--help | --version]\n       \
+         {name} probe    exit with 0 if the one that runs here is ready (for health checks)\n",
+        service.about
+    );
     let written =
         write!(text, "{}\nSettings, from the environment:\n\n{}", service.commands, describe(settings.declared()));
     debug_assert!(written.is_ok());
