@@ -7,7 +7,11 @@
     reason = "clippy.toml allows them in test functions; what these call is a test as well"
 )]
 
+mod browser;
 mod command;
+mod crash;
 mod flow;
+mod http;
+mod permissions;
 mod stack;
 mod support;
