@@ -3,6 +3,7 @@
 //! While a request is worked on, progress acknowledgements keep the server from giving it to another mailer. A panic
 //! ends that request's task alone: the request comes again after a pause, and after some panics it is given up.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
-use futures_util::StreamExt;
-use tokio::sync::Semaphore;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +25,9 @@ use crate::trace::{self, TraceParent};
 /// Prefetched for each request that can be worked on: enough to never wait for the server, little enough that no
 /// prefetched request comes near its `ack_wait`.
 const PREFETCH_FACTOR: usize = 2;
+/// A prefetched request that waited here for so long is given back. Were it kept until its `ack_wait` is over, another
+/// mailer would get it as well, and both would work on it.
+const LONGEST_PREFETCH: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 2);
 /// Progress is said three times within `ack_wait`, so that one lost message does no harm.
 const PROGRESS_EVERY: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
 /// A request that made its task panic comes again after so long.
@@ -82,17 +87,21 @@ pub async fn run<W: Worker>(consumer: PullConsumer, worker: Arc<W>, concurrency:
     let permits = Arc::new(Semaphore::new(concurrency));
     let mut pause = Duration::from_millis(100);
     while !drain.is_cancelled() {
-        let pull = consumer
-            .stream()
-            .max_messages_per_batch(concurrency * PREFETCH_FACTOR)
-            .heartbeat(HEARTBEAT)
-            .expires(PULL_EXPIRES)
-            .messages()
-            .await;
+        // Nothing is prefetched as long as nothing can be taken up.
+        tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            permit = free(&worker, &permits) => drop(permit),
+        }
+        let batch = concurrency * PREFETCH_FACTOR;
+        let pull =
+            consumer.stream().max_messages_per_batch(batch).heartbeat(HEARTBEAT).expires(PULL_EXPIRES).messages().await;
         match pull {
             Ok(messages) => {
                 pause = Duration::from_millis(100);
-                until_broken(messages, &worker, &permits, &tasks, &drain).await;
+                // The client asks for another batch when half of one is left.
+                let prefetched = Prefetched::new(Instant::now(), batch + batch / 2);
+                until_broken(messages, prefetched, &worker, &permits, &tasks, &drain).await;
             }
             Err(error) => tracing::warn!(%error, "requests cannot be pulled"),
         }
@@ -108,28 +117,42 @@ pub async fn run<W: Worker>(consumer: PullConsumer, worker: Arc<W>, concurrency:
     tasks.wait().await;
 }
 
-/// Takes requests until the stream of them breaks or `drain` is cancelled.
+/// Waits until a request can be taken up. `None` never comes: nobody closes the semaphore.
+async fn free<W: Worker>(worker: &Arc<W>, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    worker.ready().await;
+    Arc::clone(permits).acquire_owned().await.ok()
+}
+
+/// Takes requests until the stream of them breaks, `drain` is cancelled, or what is prefetched has waited for too long.
 async fn until_broken<W: Worker>(
     mut messages: jetstream::consumer::pull::Stream,
+    mut prefetched: Prefetched,
     worker: &Arc<W>,
     permits: &Arc<Semaphore>,
     tasks: &TaskTracker,
     drain: &CancellationToken,
 ) {
     loop {
-        let next = async {
-            worker.ready().await;
-            let permit = Arc::clone(permits).acquire_owned().await;
-            (permit, messages.next().await)
-        };
-        let (permit, next) = tokio::select! {
+        let permit = tokio::select! {
             biased;
             () = drain.cancelled() => break,
-            next = next => next,
+            permit = free(worker, permits) => permit,
+            () = tokio::time::sleep_until(prefetched.since() + LONGEST_PREFETCH) => break,
         };
-        let Ok(permit) = permit else { break };
+        let next = match messages.next().now_or_never() {
+            Some(next) => next,
+            None => tokio::select! {
+                biased;
+                () = drain.cancelled() => break,
+                next = messages.next() => {
+                    prefetched.was_empty(Instant::now());
+                    next
+                }
+            },
+        };
         match next {
             Some(Ok(message)) => {
+                prefetched.took(Instant::now());
                 let worker = Arc::clone(worker);
                 tasks.spawn(async move {
                     answer(worker, message).await;
@@ -143,13 +166,53 @@ async fn until_broken<W: Worker>(
             None => return,
         }
     }
-    give_back(messages).await;
+    give_back(messages, prefetched.most).await;
 }
 
 /// Hands prefetched requests to the other mailers at once instead of letting their `ack_wait` run out.
-async fn give_back(mut messages: jetstream::consumer::pull::Stream) {
-    while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_millis(50), messages.next()).await {
+async fn give_back(mut messages: jetstream::consumer::pull::Stream, most: usize) {
+    let mut prefetched = Vec::new();
+    while prefetched.len() < most
+        && let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_millis(50), messages.next()).await
+    {
+        prefetched.push(message);
+    }
+    // The pull ends first: what is given back while it is open comes back on it.
+    drop(messages);
+    for message in prefetched {
         acknowledge(&message, Verdict::RetryAfter(Duration::ZERO)).await;
+    }
+}
+
+/// Since when the oldest prefetched request can have been waiting here at most. The client does not tell when a request
+/// came, but at most `most` are out at once: the next one was asked for after the one `most` places before it was
+/// taken; and whatever comes after nothing was there has come since.
+#[derive(Debug)]
+struct Prefetched {
+    since: Instant,
+    taken: VecDeque<Instant>,
+    most: usize,
+}
+
+impl Prefetched {
+    fn new(now: Instant, most: usize) -> Self {
+        Self { since: now, taken: VecDeque::with_capacity(most + 1), most }
+    }
+
+    fn was_empty(&mut self, now: Instant) {
+        self.since = now;
+        self.taken.clear();
+    }
+
+    fn took(&mut self, now: Instant) {
+        self.taken.push_back(now);
+        if self.taken.len() > self.most {
+            self.since = self.taken.pop_front().unwrap_or(now);
+        }
+    }
+
+    const fn since(&self) -> Instant {
+        self.since
     }
 }
 
@@ -208,4 +271,28 @@ fn job(message: &jetstream::Message) -> Option<Job> {
         stored_at: Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)),
         trace: trace.unwrap_or_else(TraceParent::start),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefetched_request_is_no_older_than_it_can_be() {
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        let mut prefetched = Prefetched::new(start, 3);
+        for secs in 1..=3 {
+            prefetched.took(at(secs));
+            assert_eq!(prefetched.since(), start);
+        }
+        prefetched.took(at(4));
+        assert_eq!(prefetched.since(), at(1), "the fourth was asked for after the first was taken");
+        prefetched.took(at(5));
+        assert_eq!(prefetched.since(), at(2));
+        prefetched.was_empty(at(60));
+        prefetched.took(at(60));
+        assert_eq!(prefetched.since(), at(60));
+        assert!(prefetched.taken.len() <= 3);
+    }
 }
