@@ -1,25 +1,35 @@
 //! The program `otp-gateway`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use otp_gateway::{Config, Server};
+use otp_gateway::{Config, Server, keys};
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, print, run_service, usage};
 
 const SERVICE: Service = Service {
     name: "otp-gateway",
     about: "HTTP API and page of DistOTP",
-    commands: "       otp-gateway keys    print a fresh set of keys\n",
+    commands: "       otp-gateway keys    print a fresh set of keys\n       \
+               otp-gateway keys --write DIR    write what lacks of a set to DIR/{seal,ticket,hash,signing}/keys\n",
 };
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("keys") {
-        return match otp_gateway::keys::fresh_set() {
-            Ok(keys) => print(&keys),
-            Err(error) => usage(&format!("otp-gateway: no random bytes: {error}\n")),
-        };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["keys"] => said(keys::fresh_set().map(|set| print(&set))),
+        ["keys", "--write", dir] => said(keys::write_missing(Path::new(dir)).map(|text| print(&text))),
+        ["keys", ..] => usage("otp-gateway: keys takes nothing, or --write DIR\n"),
+        _ => run_service(SERVICE, &ProcessEnvironment, Config::read, |config, drain| async move {
+            Ok(Server::bind(config).await?.run(drain).await?)
+        }),
     }
-    run_service(SERVICE, &ProcessEnvironment, Config::read, |config, drain| async move {
-        Ok(Server::bind(config).await?.run(drain).await?)
+}
+
+fn said(outcome: Result<ExitCode, impl std::fmt::Display>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        usage(&format!("otp-gateway: {error}\n"));
+        ExitCode::FAILURE
     })
 }
