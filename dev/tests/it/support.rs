@@ -1,5 +1,6 @@
 //! What the tests drive the system with.
 
+mod api;
 mod events;
 mod inbox;
 
@@ -10,6 +11,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use api::{Answer, Api, Asked, VERIFICATIONS, other_code, send};
 pub(crate) use events::Events;
 pub(crate) use inbox::Inbox;
 

@@ -40,6 +40,21 @@ impl Inbox {
         text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned()
     }
 
+    /// How many mails there are.
+    pub(crate) async fn count(&self) -> u64 {
+        self.get("/api/v1/messages", &[("limit", "1")]).await["total"].as_u64().expect("a number")
+    }
+
+    /// A whole mail by its id; `latest` stands for the newest.
+    pub(crate) async fn message(&self, id: &str) -> Value {
+        self.get(&format!("/api/v1/message/{id}"), &[]).await
+    }
+
+    /// The headers of a mail: each name with its values.
+    pub(crate) async fn headers(&self, id: &str) -> Value {
+        self.get(&format!("/api/v1/message/{id}/headers"), &[]).await
+    }
+
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
         let mut url = url(&self.url, path);
         url.query_pairs_mut().extend_pairs(query);
