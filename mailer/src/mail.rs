@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use data_encoding::BASE32_NOPAD;
 use lettre::Address;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use otp_nats::request::MailRequest;
@@ -99,7 +100,10 @@ impl Composer {
             .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
             .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
         let millis = u64::try_from(occasion.now.as_millis()).unwrap_or(0);
+        // Given, not read back from the header: lettre's parser knows no quoted local part with a space or an @.
+        let envelope = Envelope::new(Some(self.sender.email.clone()), vec![to.clone()]);
         let message = Message::builder()
+            .envelope(envelope.map_err(|_| ComposeFault::Message)?)
             .from(self.sender.clone())
             .to(Mailbox::new(None, to.clone()))
             .subject(one_line(&subject, MAX_SUBJECT))

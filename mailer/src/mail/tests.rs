@@ -114,6 +114,15 @@ fn an_address_beyond_ascii_is_kept() {
 }
 
 #[test]
+fn a_quoted_local_part_is_kept() {
+    let composer = composer("codes@example.com", None, false);
+    for address in ["\"a b\"@example.org", "\"a@b\"@example.org", "\"a\\\"b\"@example.org", "\"plain\"@example.org"] {
+        let mail = written(&composer, &request(address, "en", ""));
+        assert!(mail.contains(&format!("To: {address}\r\n")), "{mail}");
+    }
+}
+
+#[test]
 fn minutes_are_rounded() {
     for (secs, said) in [(0, 1), (20, 1), (89, 1), (90, 2), (299, 5), (300, 5), (600, 10)] {
         assert_eq!(minutes(Duration::from_secs(secs)), said, "{secs} s");
