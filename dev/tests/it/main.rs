@@ -13,5 +13,6 @@ mod crash;
 mod flow;
 mod http;
 mod permissions;
+mod socket;
 mod stack;
 mod support;

@@ -3,6 +3,7 @@
 mod api;
 mod events;
 mod inbox;
+mod socket;
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 pub(crate) use api::{Answer, Api, Asked, VERIFICATIONS, other_code, send};
 pub(crate) use events::Events;
 pub(crate) use inbox::Inbox;
+pub(crate) use socket::{Said, Socket, names, seqs};
 
 /// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
