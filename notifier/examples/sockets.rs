@@ -14,7 +14,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
 use futures_util::future::try_join_all;
 use futures_util::{SinkExt, StreamExt};
 use otp_nats::bus::{Bus, BusMetrics, BusSettings};
@@ -40,6 +39,7 @@ const AT_ONCE: usize = 64;
 const SOURCES: usize = 50;
 
 type Client = WebSocketStream<TcpStream>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -57,7 +57,7 @@ async fn main() -> Result<()> {
         ["deliver", address, count, events, pid, keys, nats] => {
             deliver(address.parse()?, count.parse()?, events.parse()?, pid, &keys.parse()?, nats).await
         }
-        _ => bail!("see the example's head"),
+        _ => Err("see the example's head".into()),
     }
 }
 
@@ -79,7 +79,7 @@ async fn bare(address: SocketAddr) -> Result<()> {
                     socket.send(frame.clone()).await?;
                 }
             }
-            Ok::<_, anyhow::Error>(())
+            Result::Ok(())
         }));
     }
 }
@@ -164,9 +164,9 @@ async fn open(address: SocketAddr, number: usize, id_number: usize, keys: Option
 async fn receive(client: &mut Client, count: u32) -> Result<()> {
     let mut left = count;
     while left > 0 {
-        match client.next().await.context("the server closed")?? {
+        match client.next().await.ok_or("the server closed")?? {
             Message::Text(_) => left -= 1,
-            Message::Close(frame) => bail!("the server closed: {frame:?}"),
+            Message::Close(frame) => return Err(format!("the server closed: {frame:?}").into()),
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
     }
@@ -193,21 +193,21 @@ async fn join(nats: &str) -> Result<Bus> {
         }
     }
     let environment = Only(nats.to_owned());
-    let settings = BusSettings::read(&mut Settings::new(&environment)).context("no NATS address")?;
+    let settings = BusSettings::read(&mut Settings::new(&environment)).ok_or("no NATS address")?;
     let metrics = BusMetrics::new(&mut prometheus_client::registry::Registry::default());
     Ok(Bus::connect("sockets", &settings, metrics).await?)
 }
 
 fn memory_kib(pid: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn cpu_seconds(pid: &str) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let mut fields = stat.rsplit(") ").next().context("no stat")?.split(' ').skip(11);
-    let mut ticks = || fields.next().context("no time")?.parse::<f64>().map_err(anyhow::Error::from);
+    let mut fields = stat.rsplit(") ").next().ok_or("no stat")?.split(' ').skip(11);
+    let mut ticks = || Result::Ok(fields.next().ok_or("no time")?.parse::<f64>()?);
     // A hundred ticks a second, on every Linux there is.
     Ok((ticks()? + ticks()?) / 100.0)
 }
