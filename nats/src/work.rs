@@ -139,16 +139,17 @@ async fn until_broken<W: Worker>(
             permit = free(worker, permits) => permit,
             () = tokio::time::sleep_until(prefetched.since() + LONGEST_PREFETCH) => break,
         };
-        let next = match messages.next().now_or_never() {
-            Some(next) => next,
-            None => tokio::select! {
+        let next = if let Some(next) = messages.next().now_or_never() {
+            next
+        } else {
+            tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
                 next = messages.next() => {
                     prefetched.was_empty(Instant::now());
                     next
                 }
-            },
+            }
         };
         match next {
             Some(Ok(message)) => {
