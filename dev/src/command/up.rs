@@ -32,10 +32,10 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     arguments.end()?;
     let mut settings = settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Some(holder) = stack::holder(&settings.dir) {
-        if let Some(code) = already_running(&runtime, &settings, holder, detach)? {
-            return Ok(code);
-        }
+    if let Some(holder) = stack::holder(&settings.dir)
+        && let Some(code) = already_running(&runtime, &settings, holder, detach)?
+    {
+        return Ok(code);
     }
     let notices = Notices::new(|line| console::say(format_args!("cargo dev: {line}")));
     let claim = Claim::take(&settings.dir, &settings.ports, &notices)?;

@@ -115,7 +115,8 @@ async fn no_service_may_do_what_is_anothers() {
         ("notifier", "$JS.API.CONSUMER.CREATE.OTP_REQUESTS.other"),
         ("mailer", "$JS.API.STREAM.CREATE.OTHER"),
     ] {
-        let client = async_nats::connect(nats.url(user)).await.expect("connected");
+        let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), format!("secret{user}"));
+        let client = options.connect(format!("nats://127.0.0.1:{}", nats.port)).await.expect("connected");
         client.publish(subject.to_owned(), "".into()).await.expect("sent");
         client.flush().await.expect("flushed");
         let line = format!("Publish Violation - User \"{user}\", Subject \"{subject}\"");
