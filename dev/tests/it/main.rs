@@ -10,6 +10,7 @@
 mod browser;
 mod command;
 mod crash;
+mod delivery;
 mod flow;
 mod http;
 mod permissions;
