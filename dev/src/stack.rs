@@ -3,11 +3,13 @@
 //! `cargo dev up` runs one; the system tests run their own in temporary directories on free ports.
 
 mod caller;
+mod control;
 mod keys;
 mod launch;
 mod lock;
 mod members;
 mod notices;
+mod options;
 mod part;
 mod ports;
 mod probe;
@@ -17,8 +19,8 @@ mod supervisor;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -28,10 +30,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::dns::Zone;
 use crate::inbox::Inbox;
-use crate::process::{self, Signal};
-use crate::program::{self, Program};
-use crate::settings::ToolSettings;
-use crate::workspace;
 use lock::StackLock;
 use members::{Plan, Planner};
 use probe::Probe;
@@ -43,6 +41,7 @@ pub use launch::tail;
 pub use lock::{holder, stop};
 pub use members::Programs;
 pub use notices::Notices;
+pub use options::{Claim, Options};
 pub use part::{Instance, Part};
 pub use ports::{Ports, WantedPorts};
 pub use probe::http_client;
@@ -56,76 +55,6 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(50);
 /// How often a new number for an instance is looked for before giving up; a test has a handful.
 const INSTANCES_MAX: u16 = 64;
-
-/// What a stack is started with.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where data, logs and `stack.json` are.
-    pub dir: PathBuf,
-    /// Which ports; 0 takes free ones.
-    pub ports: WantedPorts,
-    /// Settings for the services beside the stack's own.
-    pub caller: CallerVariables,
-    /// What to run.
-    pub programs: Programs,
-    /// Who is told what happens.
-    pub notices: Notices,
-}
-
-impl Options {
-    /// For a test or a benchmark: free ports, nothing from the caller, nobody told. The services are built first,
-    /// unless `OTP_DEV_BINARIES` names a directory that has them.
-    ///
-    /// # Errors
-    /// The settings are faulty, the services don't build, or a server is missing; the error says how to get it.
-    pub fn isolated(dir: &Path) -> Result<Self> {
-        static SERVICES: Mutex<Option<PathBuf>> = Mutex::new(None);
-        let mut known = SERVICES.lock().unwrap_or_else(PoisonError::into_inner);
-        let services = match (known.take(), ToolSettings::read()?.binaries) {
-            (Some(built), _) | (None, Some(built)) => built,
-            (None, None) => workspace::build_services()?,
-        };
-        *known = Some(services.clone());
-        drop(known);
-        let programs = Programs {
-            services,
-            nats: program::find_or_install(Program::NatsServer)?,
-            redis: program::find_or_install(Program::RedisServer)?,
-        };
-        Ok(Self {
-            dir: dir.to_owned(),
-            ports: WantedPorts::default(),
-            caller: CallerVariables::default(),
-            programs,
-            notices: Notices::silent(),
-        })
-    }
-}
-
-/// The right to run a stack in a directory, with its ports chosen and what an earlier one left behind cleared away.
-#[derive(Debug)]
-pub struct Claim {
-    dir: PathBuf,
-    ports: Ports,
-    lock: StackLock,
-}
-
-impl Claim {
-    /// Takes the right. Processes that a killed stack left behind here are ended first.
-    ///
-    /// # Errors
-    /// A stack is running in the directory, or ports are taken: all of them are named, with what to set.
-    pub fn take(dir: &Path, wanted: &WantedPorts, notices: &Notices) -> Result<Self> {
-        std::fs::create_dir_all(dir.join("logs")).with_context(|| format!("{} can't be made", dir.display()))?;
-        let dir = dir.canonicalize().with_context(|| format!("{} can't be found", dir.display()))?;
-        let lock = StackLock::take(&dir)?;
-        let left = lock::clear_leftovers(&dir);
-        if !left.is_empty() {
-            notices.say(&format!("ended what an earlier stack left behind: {}", left.join(", ")));
-        }
-        Ok(Self { ports: wanted.choose()?, dir, lock })
-    }
-}
 
 /// A running stack. Dropping it ends all its processes at once; [`Stack::stop`] does it in order.
 #[derive(Debug)]
@@ -258,105 +187,6 @@ impl Stack {
         member.supervised.stop().await;
         self.roster.update(|file| drop(file.admin.remove(&instance.to_string())));
         Ok(())
-    }
-
-    /// What `stack.json` says now: URLs and process ids.
-    pub fn file(&self) -> StackFile {
-        self.roster.content()
-    }
-
-    /// The stack's directory.
-    pub fn dir(&self) -> &Path {
-        &self.planner.dir
-    }
-
-    /// Where an instance of the gateway or the notifier, or a server, listens.
-    ///
-    /// # Errors
-    /// There is no such instance, or it serves no clients.
-    pub fn address(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
-        let instance = of.into();
-        let port = self.member(instance)?.port.with_context(|| format!("{instance} serves no clients"))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-    }
-
-    /// Where an instance of a service serves `/health`, `/ready` and `/metrics`.
-    ///
-    /// # Errors
-    /// There is no such instance, or it is a server.
-    pub fn admin(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
-        let instance = of.into();
-        let port = self.member(instance)?.admin.with_context(|| format!("{instance} has no admin port"))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-    }
-
-    /// The log of an instance.
-    pub fn log(&self, of: impl Into<Instance>) -> PathBuf {
-        self.planner.logs().join(format!("{}.log", of.into()))
-    }
-
-    /// The process id of an instance; `None` while it is down.
-    pub fn pid(&self, of: impl Into<Instance>) -> Option<u32> {
-        self.members.get(&of.into())?.supervised.pid()
-    }
-
-    /// What an instance is doing, to look at or to wait on.
-    ///
-    /// # Errors
-    /// There is no such instance.
-    pub fn condition(&self, of: impl Into<Instance>) -> Result<tokio::sync::watch::Receiver<Condition>> {
-        Ok(self.member(of.into())?.supervised.condition())
-    }
-
-    /// Sends a signal. A process that ends by it is started again; after [`Signal::Kill`] this returns once it is gone.
-    ///
-    /// # Errors
-    /// It is not running.
-    pub async fn kill(&self, which: impl Into<Instance>, signal: Signal) -> Result<()> {
-        let instance = which.into();
-        let mut condition = self.member(instance)?.supervised.condition();
-        let pid = condition.borrow_and_update().pid.with_context(|| format!("{instance} is down"))?;
-        process::send(pid, signal)?;
-        if signal == Signal::Kill {
-            condition.wait_for(|condition| condition.pid != Some(pid)).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends a process with this signal and leaves it down until [`Stack::release`].
-    ///
-    /// # Errors
-    /// There is no such instance.
-    pub async fn hold(&self, which: impl Into<Instance>, signal: Signal) -> Result<()> {
-        self.member(which.into())?.supervised.hold(signal).await
-    }
-
-    /// Starts a process after [`Stack::hold`] and waits until it is ready.
-    ///
-    /// # Errors
-    /// There is no such instance, or it does not become ready.
-    pub async fn release(&self, which: impl Into<Instance>) -> Result<()> {
-        let instance = which.into();
-        self.member(instance)?.supervised.release().await?;
-        self.ready(instance).await
-    }
-
-    /// Ends a process as a drain, starts it again and waits until it is ready.
-    ///
-    /// # Errors
-    /// There is no such instance, or it does not become ready.
-    pub async fn restart(&self, which: impl Into<Instance>) -> Result<()> {
-        let instance = which.into();
-        self.member(instance)?.supervised.restart().await?;
-        self.ready(instance).await
-    }
-
-    /// Waits until an instance is ready, however often it is started meanwhile.
-    ///
-    /// # Errors
-    /// It is not within a minute; the error says why, and shows the end of its log.
-    pub async fn ready(&self, which: impl Into<Instance>) -> Result<()> {
-        self.await_ready(which.into(), u32::MAX).await
     }
 
     /// As [`Stack::ready`], but the first death is a failure: at the start that is a fault in settings, not an accident.
