@@ -21,17 +21,22 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn shared() -> &'static Self {
         static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-            issue: Script::new(include_str!("scripts/issue.lua")),
-            refund: Script::new(include_str!("scripts/refund.lua")),
-            check: Script::new(include_str!("scripts/check.lua")),
-            resend: Script::new(include_str!("scripts/resend.lua")),
-            undo_resend: Script::new(include_str!("scripts/undo_resend.lua")),
-            cancel: Script::new(include_str!("scripts/cancel.lua")),
-            status: Script::new(include_str!("scripts/status.lua")),
-            take: Script::new(include_str!("scripts/take.lua")),
-            claim: Script::new(include_str!("scripts/claim.lua")),
-            settle: Script::new(include_str!("scripts/settle.lua")),
+            issue: script(include_str!("scripts/issue.lua")),
+            refund: script(include_str!("scripts/refund.lua")),
+            check: script(include_str!("scripts/check.lua")),
+            resend: script(include_str!("scripts/resend.lua")),
+            undo_resend: script(include_str!("scripts/undo_resend.lua")),
+            cancel: script(include_str!("scripts/cancel.lua")),
+            status: script(include_str!("scripts/status.lua")),
+            take: script(include_str!("scripts/take.lua")),
+            claim: script(include_str!("scripts/claim.lua")),
+            settle: script(include_str!("scripts/settle.lua")),
         });
         &SCRIPTS
     }
+}
+
+/// A script behind what all of them share.
+fn script(text: &str) -> Script {
+    Script::new(&format!("{}\n{text}", include_str!("scripts/prelude.lua")))
 }

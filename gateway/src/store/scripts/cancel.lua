@@ -2,8 +2,7 @@
 --
 -- KEYS: 1 the verification
 -- Answers {"just-canceled" or the state that it had, now, generation}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 local f = redis.call('HMGET', KEYS[1], 'st', 'x', 'g')
 if not f[1] then return {'missing', now, 0} end
 if f[1] ~= 'pending' then return {f[1], now, tonumber(f[3])} end

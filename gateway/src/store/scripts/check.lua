@@ -4,8 +4,7 @@
 -- KEYS: 1 the verification, 2 times of wrong guesses of the recipient, 3 the recipient's cooldown
 -- ARGV: 1 nonce, 2 number of candidate hashes, then the candidates, then pairs of count and period (ms) of wrong guesses
 -- Answers {outcome, now, guesses left, generation, stored hash, sealed record, wait until a new request (ms)}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 
 local f = redis.call('HMGET', KEYS[1], 'st', 'h', 'a', 'x', 'g', 'n', 'rec', 'nonce', 'said', 'vat')
 local state = f[1]
@@ -21,15 +20,9 @@ end
 if state ~= 'pending' then return {state, now, left, generation, '', '', wait} end
 
 local candidates = tonumber(ARGV[2])
-local most, period = 0, 0
-for i = 3 + candidates, #ARGV, 2 do
-  local count, span = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-  local nth = redis.call('LINDEX', KEYS[2], count - 1)
-  if nth and tonumber(nth) + span > now then
-    return {'exhausted', now, left, generation, '', '', tonumber(nth) + span - now}
-  end
-  most, period = math.max(most, count), math.max(period, span)
-end
+local refused = {}
+local most, period = weigh(refused, KEYS[2], now, 3 + candidates)
+if #refused > 0 then return {'exhausted', now, left, generation, '', '', refused[#refused]} end
 
 left = left - 1
 redis.call('HSET', KEYS[1], 'a', left)
@@ -43,11 +36,7 @@ if right then
   redis.call('HSET', KEYS[1], 'st', 'verified', 'vat', now)
   redis.call('DEL', KEYS[3])
 else
-  if most > 0 then
-    redis.call('LPUSH', KEYS[2], now)
-    redis.call('LTRIM', KEYS[2], 0, most - 1)
-    redis.call('PEXPIRE', KEYS[2], period)
-  end
+  spend(KEYS[2], now, most, period)
   said = 'incorrect'
   if left <= 0 then
     said = 'just-locked'

@@ -3,8 +3,7 @@
 -- KEYS: 1 the idempotency key's record
 -- ARGV: 1 fingerprint of the request, 2 id for a new verification, 3 longest time under way, 4 life of the record (ms)
 -- Answers {"claimed", id}, {"done", id, answer}, {"busy", wait} or {"other"}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 local f = redis.call('HMGET', KEYS[1], 'fp', 'id', 'until', 'answer')
 if not f[1] then
   redis.call('HSET', KEYS[1], 'fp', ARGV[1], 'id', ARGV[2], 'until', now + ARGV[3])

@@ -6,8 +6,7 @@
 --       11.. pairs of count and period (all times in ms)
 -- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded, send before},
 --      {"existing", the same} or {"refused", number of the limit or 0 for the cooldown, wait, ...}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 
 local existing = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'a', 'g', 'r', 'rec')
 if existing[1] then
@@ -28,29 +27,12 @@ if ARGV[10] == '1' then
       table.insert(refused, 0)
       table.insert(refused, until_ms - now)
     end
-    wait = math.min(math.max(tonumber(cool[2]) * 2, cooldown), math.max(longest, cooldown))
+    wait = longer(tonumber(cool[2]), cooldown, longest)
   end
-  local most, period = 0, 0
-  for i = 11, #ARGV, 2 do
-    local count, span = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-    local nth = redis.call('LINDEX', KEYS[3], count - 1)
-    if nth and tonumber(nth) + span > now then
-      table.insert(refused, (i - 9) / 2)
-      table.insert(refused, tonumber(nth) + span - now)
-    end
-    most, period = math.max(most, count), math.max(period, span)
-  end
+  local most, period = weigh(refused, KEYS[3], now, 11)
   if #refused > 1 then return refused end
-  if most > 0 then
-    redis.call('LPUSH', KEYS[3], now)
-    redis.call('LTRIM', KEYS[3], 0, most - 1)
-    redis.call('PEXPIRE', KEYS[3], period)
-  end
-  if cooldown > 0 then
-    redis.call('HSET', KEYS[4], 'at', now, 'wait', wait)
-    -- A recipient who waits as long again as the last cooldown starts over with the shortest.
-    redis.call('PEXPIRE', KEYS[4], wait * 2 + 1000)
-  end
+  spend(KEYS[3], now, most, period)
+  cool_down(KEYS[4], now, wait)
 end
 
 local superseded = ''

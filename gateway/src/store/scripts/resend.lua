@@ -4,8 +4,7 @@
 -- ARGV: 1 cooldown, 2 longest cooldown, 3 "1" when the recipient is limited, 4.. pairs of count and period (ms)
 -- Answers {"allowed", now, expires, resend, guesses, generation, requested, record}, {"refused", ...} as issue does,
 --      or {state}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 
 local f = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'w', 'a', 'g', 'r', 'rec')
 if not f[1] then return {'missing'} end
@@ -23,29 +22,14 @@ if now < tonumber(f[3]) then
 end
 local most, period = 0, 0
 if ARGV[3] == '1' then
-  for i = 4, #ARGV, 2 do
-    local count, span = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-    local nth = redis.call('LINDEX', KEYS[2], count - 1)
-    if nth and tonumber(nth) + span > now then
-      table.insert(refused, (i - 2) / 2)
-      table.insert(refused, tonumber(nth) + span - now)
-    end
-    most, period = math.max(most, count), math.max(period, span)
-  end
+  most, period = weigh(refused, KEYS[2], now, 4)
 end
 if #refused > 1 then return refused end
 
-local wait = math.min(math.max(tonumber(f[4]) * 2, cooldown), math.max(longest, cooldown))
+local wait = longer(tonumber(f[4]), cooldown, longest)
 if ARGV[3] == '1' then
-  if most > 0 then
-    redis.call('LPUSH', KEYS[2], now)
-    redis.call('LTRIM', KEYS[2], 0, most - 1)
-    redis.call('PEXPIRE', KEYS[2], period)
-  end
-  if cooldown > 0 then
-    redis.call('HSET', KEYS[3], 'at', now, 'wait', wait)
-    redis.call('PEXPIRE', KEYS[3], wait * 2 + 1000)
-  end
+  spend(KEYS[2], now, most, period)
+  cool_down(KEYS[3], now, wait)
 end
 local generation = redis.call('HINCRBY', KEYS[1], 'g', 1)
 redis.call('HSET', KEYS[1], 'n', now + wait, 'w', wait)

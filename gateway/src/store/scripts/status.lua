@@ -2,8 +2,7 @@
 --
 -- KEYS: 1 the verification
 -- Answers {state, now, expires, resend, guesses, generation, requested}; an open one whose time is over is "over"
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 local f = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'a', 'g', 'r')
 if not f[1] then return {'missing', now, 0, 0, 0, 0, 0} end
 local state = f[1]
