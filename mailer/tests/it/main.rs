@@ -1,5 +1,13 @@
 //! The mailer on a real NATS server, with relays that misbehave on purpose.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "in tests, also in the functions that they share"
+)]
+
 mod connections;
 mod drain;
 mod nats_server;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 pub(crate) struct NatsServer {
     child: Child,
     url: String,
-    _store: TempDir,
+    store: TempDir,
 }
 
 impl NatsServer {
@@ -24,21 +24,20 @@ impl NatsServer {
         );
         std::fs::write(&config, text).unwrap();
         let program = find("nats-server").expect("nats-server is missing: apt-get install nats-server");
-        let child =
-            Command::new(program).arg("-c").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let ports = store.path().join(format!("nats-server_{}.ports", child.id()));
+        let mut start = Command::new(program);
+        start.arg("-c").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut server = Self { child: start.spawn().unwrap(), url: String::new(), store };
+        let ports = server.store.path().join(format!("nats-server_{}.ports", server.child.id()));
         let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let text = std::fs::read_to_string(&ports).unwrap_or_default();
-            if let Some(url) = serde_json::from_str::<serde_json::Value>(&text)
-                .ok()
-                .and_then(|ports| Some(ports.get("nats")?.get(0)?.as_str()?.to_owned()))
-            {
-                return Self { child, url, _store: store };
-            }
+        while server.url.is_empty() {
             assert!(Instant::now() < deadline, "nats-server does not start");
             std::thread::yield_now();
+            let text = std::fs::read_to_string(&ports).unwrap_or_default();
+            let listed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let url = listed.pointer("/nats/0").and_then(|url| url.as_str());
+            url.unwrap_or_default().clone_into(&mut server.url);
         }
+        server
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -12,7 +12,6 @@ use crate::stack::{Stack, ask};
 
 #[tokio::test]
 async fn nothing_is_said_in_clear_that_must_not_be() {
-    let stack = Stack::start().await;
     let offering: &[&str] = &["STARTTLS", "AUTH PLAIN", "PIPELINING"];
     for (number, (keywords, starttls)) in (1..).zip([
         // Stripped on the way, or never offered.
@@ -24,7 +23,7 @@ async fn nothing_is_said_in_clear_that_must_not_be() {
         (offering, Some(Do::Reply("220 2.0.0 go"))),
         (offering, Some(Do::Drop)),
     ]) {
-        let relay = Relay::start(keywords).await;
+        let (stack, relay) = (Stack::start().await, Relay::start(keywords).await);
         let reason = if matches!(starttls, Some(Do::Drop)) { Reason::ConnectionLost } else { Reason::TlsFailed };
         if let Some(what) = starttls {
             relay.plan(At::StartTls, what);
@@ -39,7 +38,7 @@ async fn nothing_is_said_in_clear_that_must_not_be() {
         mailer.stop().await;
     }
     // Opportunistic: mail may go in clear, a password may not.
-    let relay = Relay::start(&["AUTH PLAIN"]).await;
+    let (stack, relay) = (Stack::start().await, Relay::start(&["AUTH PLAIN"]).await);
     let mailer = stack.mailer(&format!("smtp://user:secret@{}?tls=opportunistic", relay.address())).await;
     stack.ask(&ask(50)).await;
     stack.until(&ask(50).id, EventKind::Deferred).await;

@@ -225,14 +225,13 @@ impl Session {
     async fn authenticate(&mut self, line: &str) -> Result<(), Over> {
         // user NUL-separated from "secret", and the same pair in LOGIN's two steps.
         let good = match line {
-            "AUTH PLAIN AHVzZXIAc2VjcmV0" => true,
+            "AUTH PLAIN AHVzZXIAc2VjcmV0" | "AUTH XOAUTH2 dXNlcj11c2VyAWF1dGg9QmVhcmVyIHNlY3JldAEB" => true,
             "AUTH LOGIN" => {
                 self.say("334 VXNlcm5hbWU6").await?;
                 let user = self.line().await?;
                 self.say("334 UGFzc3dvcmQ6").await?;
                 user == "dXNlcg==" && self.line().await? == "c2VjcmV0"
             }
-            "AUTH XOAUTH2 dXNlcj11c2VyAWF1dGg9QmVhcmVyIHNlY3JldAEB" => true,
             _ if line.starts_with("AUTH XOAUTH2") => {
                 self.say("334 eyJzdGF0dXMiOiI0MDEifQ==").await?;
                 assert_eq!(self.line().await?, "");

@@ -89,7 +89,6 @@ async fn an_outage_is_waited_out() {
 
 #[tokio::test]
 async fn logs_in_as_the_url_says() {
-    let stack = Stack::start().await;
     let able: &[&str] = &["AUTH PLAIN LOGIN XOAUTH2"];
     for (number, (keywords, options, command)) in (1..).zip([
         (able, "", "AUTH PLAIN AHVzZXIAc2VjcmV0"),
@@ -97,7 +96,7 @@ async fn logs_in_as_the_url_says() {
         (able, "&auth=login", "AUTH LOGIN"),
         (able, "&auth=xoauth2", "AUTH XOAUTH2 dXNlcj11c2VyAWF1dGg9QmVhcmVyIHNlY3JldAEB"),
     ]) {
-        let relay = Relay::start(keywords).await;
+        let (stack, relay) = (Stack::start().await, Relay::start(keywords).await);
         let url = relay.url().replace("smtp://", "smtp://user:secret@");
         let mailer = stack.mailer(&format!("{url}{options}")).await;
         stack.ask(&ask(number)).await;
@@ -109,14 +108,13 @@ async fn logs_in_as_the_url_says() {
 
 #[tokio::test]
 async fn trouble_with_the_account_is_waited_out() {
-    let stack = Stack::start().await;
     for (number, (keywords, password, options)) in (1..).zip([
         (&["AUTH PLAIN LOGIN XOAUTH2"], "wrong", ""),
         (&["AUTH PLAIN LOGIN XOAUTH2"], "wrong", "&auth=login"),
         (&["AUTH PLAIN LOGIN XOAUTH2"], "wrong", "&auth=xoauth2"),
         (&["AUTH CRAM-MD5"], "secret", ""),
     ]) {
-        let relay = Relay::start(keywords).await;
+        let (stack, relay) = (Stack::start().await, Relay::start(keywords).await);
         let url = relay.url().replace("smtp://", &format!("smtp://user:{password}@"));
         let mailer = stack.mailer(&format!("{url}{options}")).await;
         stack.ask(&ask(number)).await;
