@@ -26,8 +26,10 @@ pub fn cargo() -> Command {
 /// # Errors
 /// The build fails; what the compiler says has been shown by then.
 pub fn build_services() -> Result<PathBuf> {
-    let services: Vec<&str> = Part::SERVICES.iter().flat_map(|part| ["--package", part.program()]).collect();
-    build(&services)
+    // The tool with them: one selection of packages has one set of features, whoever asks for it.
+    let mut selection = vec!["--package", "otp-dev"];
+    selection.extend(Part::SERVICES.iter().flat_map(|part| ["--package", part.program()]));
+    build(&selection)
 }
 
 /// Builds all that `cargo test --workspace` runs, and tells the directory that holds the services.

@@ -106,6 +106,14 @@ impl BusSettings {
     }
 }
 
+impl BusSettings {
+    /// User and password of the first server whose URL has them; a client logs in alike at all servers of a cluster.
+    fn login(&self) -> Option<(String, String)> {
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        self.servers.iter().find_map(|server| Some((decoded(server.username()?), decoded(server.password()?))))
+    }
+}
+
 /// Why the bus cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectFault {
@@ -168,6 +176,10 @@ impl Bus {
                 note(&connected, &event);
                 std::future::ready(())
             });
+        // The client library does not read the login out of the URL by itself.
+        if let Some((user, password)) = settings.login() {
+            options = options.user_and_password(user, password);
+        }
         if let Some(path) = &settings.credentials {
             options = options.credentials_file(path).await.map_err(|error| ConnectFault::Credentials(error.kind()))?;
         }

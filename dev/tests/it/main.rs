@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "clippy.toml allows them in test functions; what these call is a test as well"
 )]
 

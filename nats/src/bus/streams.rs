@@ -144,9 +144,11 @@ fn unavailable(name: &'static str, error: &dyn std::error::Error) -> StreamFault
 }
 
 fn refused(name: &'static str, error: &dyn std::error::Error) -> StreamFault {
-    // A server that does not answer is waited for; one that answers with an error is not.
+    // A server that does not answer is waited for; one that answers with an error is not. "Insufficient storage" is what
+    // a server also says while several services create the same stream at once: it counts the reservation for each.
     let text = error.to_string();
-    if text.contains("timed out") || text.contains("no responders") || text.contains("timeout") {
+    let passing = ["timed out", "timeout", "no responders", "insufficient storage", "insufficient resources"];
+    if passing.iter().any(|sign| text.contains(sign)) {
         StreamFault::Unavailable(name, text)
     } else {
         StreamFault::Refused(name, text)
