@@ -15,6 +15,7 @@ mod delivery;
 mod flow;
 mod http;
 mod permissions;
+mod secrets;
 mod socket;
 mod stack;
 mod support;

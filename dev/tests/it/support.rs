@@ -25,7 +25,7 @@ pub(crate) struct System {
     pub(crate) stack: Stack,
     pub(crate) client: Client,
     // Removed when dropped, so it has to outlive the stack.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl System {
@@ -39,7 +39,13 @@ impl System {
         let mut options = Options::isolated(dir.path()).expect("servers and services");
         change(&mut options);
         let stack = Stack::start(options).await.expect("the stack starts");
-        Self { stack, client: http_client().expect("a client"), _dir: dir }
+        Self { stack, client: http_client().expect("a client"), dir }
+    }
+
+    /// Ends everything and gives what it has written.
+    pub(crate) async fn end(self) -> TempDir {
+        self.stack.stop().await;
+        self.dir
     }
 
     pub(crate) fn inbox(&self) -> Inbox {
