@@ -14,6 +14,7 @@ mod crash;
 mod delivery;
 mod flow;
 mod http;
+mod operator;
 mod permissions;
 mod secrets;
 mod socket;

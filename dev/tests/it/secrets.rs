@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Asked, Socket, System, VERIFICATIONS, eventually, other_code, send};
+use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, send};
 use search::Secrets;
 
 /// So many digits are in no time stamp and in no count by chance.
@@ -73,9 +73,7 @@ async fn code(system: &System, secrets: &mut Secrets, address: &str, mails: usiz
         (found.len() >= mails).then_some(found)
     })
     .await;
-    let text = mails[0]["Text"].as_str().expect("a text part");
-    let is_code = |word: &&str| word.len() == CODE_LENGTH && word.bytes().all(|byte| byte.is_ascii_digit());
-    let code = text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned();
+    let code = code_in(&mails[0], CODE_LENGTH);
     secrets.add("a code", &code);
     code
 }

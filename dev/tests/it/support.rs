@@ -14,11 +14,14 @@ use tempfile::TempDir;
 
 pub(crate) use api::{Answer, Api, Asked, VERIFICATIONS, other_code, send};
 pub(crate) use events::Events;
-pub(crate) use inbox::Inbox;
+pub(crate) use inbox::{Inbox, code_in};
 pub(crate) use socket::{Said, Socket, names, seqs};
 
 /// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts of a stack before its ports are no accident any more.
+const START_ATTEMPTS_MAX: usize = 3;
 
 /// A stack of its own with a client for its parts.
 pub(crate) struct System {
@@ -38,7 +41,15 @@ impl System {
         let dir = tempfile::tempdir().expect("a directory");
         let mut options = Options::isolated(dir.path()).expect("servers and services");
         change(&mut options);
-        let stack = Stack::start(options).await.expect("the stack starts");
+        let mut attempt = 1;
+        let stack = loop {
+            match Stack::start(options.clone()).await {
+                Ok(stack) => break stack,
+                // A free port is free until it is used: another stack that started meanwhile may have taken it.
+                Err(error) if format!("{error:#}").contains("in use") && attempt < START_ATTEMPTS_MAX => attempt += 1,
+                Err(error) => panic!("the stack does not start: {error:#}"),
+            }
+        };
         Self { stack, client: http_client().expect("a client"), dir }
     }
 

@@ -34,10 +34,7 @@ impl Inbox {
 
     /// Waits for a mail to this address and reads the code in it.
     pub(crate) async fn code_for(&self, address: &str) -> String {
-        let mail = self.wait_for(address).await;
-        let text = mail["Text"].as_str().expect("a text part");
-        let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
-        text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned()
+        code_in(&self.wait_for(address).await, 6)
     }
 
     /// How many mails there are.
@@ -66,4 +63,11 @@ impl Inbox {
 
 fn url(base: &str, path: &str) -> reqwest::Url {
     reqwest::Url::parse(base).and_then(|base| base.join(path)).expect("a URL")
+}
+
+/// The code of so many digits in the text of a mail.
+pub(crate) fn code_in(mail: &Value, digits: usize) -> String {
+    let text = mail["Text"].as_str().expect("a text part");
+    let is_code = |word: &&str| word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit());
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned()
 }

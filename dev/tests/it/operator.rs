@@ -1,0 +1,170 @@
+//! The operator's page: every command on it runs as it stands there, and gives nothing away.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+
+use crate::support::{Asked, System, code_in, eventually, other_code};
+
+/// The page, relative to this package.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/ops/README.md");
+/// Longest run of a command; each answers at once on a machine at rest.
+const COMMAND_MAX: Duration = Duration::from_secs(30);
+
+/// So many digits are in no time stamp and in no count by chance.
+const CODE_LENGTH: usize = 10;
+
+/// Where the `nats` CLI is: on the path, or where Go installs it.
+fn cli() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let go = std::env::var_os("GOPATH").map(|go| PathBuf::from(go).join("bin"));
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
+    std::env::split_paths(&path).chain(go).chain(home).map(|folder| folder.join("nats")).find(|file| file.is_file())
+}
+
+/// The commands in the page's `sh` blocks, without the line that names the server.
+fn commands() -> Vec<String> {
+    let page = std::fs::read_to_string(PAGE).expect("the page");
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty());
+    lines.filter(|line| !line.starts_with("export NATS_URL=")).map(str::to_owned).collect()
+}
+
+/// An operator's shell, in which `$ID` is the verification in question.
+struct Shell<'s> {
+    system: &'s System,
+    path: String,
+    home: &'s Path,
+}
+
+impl Shell<'_> {
+    fn command(&self, line: &str, id: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("NATS_URL", self.system.stack.file().nats).env("ID", id);
+        // No context that the person running this may have set.
+        command.env("PATH", &self.path).env("HOME", self.home).env("XDG_CONFIG_HOME", self.home).stdin(Stdio::null());
+        command.current_dir(self.home);
+        command
+    }
+
+    async fn run(&self, line: &str, id: &str) -> String {
+        let running = tokio::process::Command::from(self.command(line, id)).kill_on_drop(true).output();
+        let Output { status, stdout, stderr } = tokio::time::timeout(COMMAND_MAX, running)
+            .await
+            .unwrap_or_else(|_| panic!("{line} does not end"))
+            .expect("sh");
+        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{line}: {said}");
+        said
+    }
+
+    /// Runs a command that never ends until it has shown what happens to a new verification.
+    async fn watch(&self, line: &str, address: &str) -> String {
+        // Its own process is what is to be ended, not a shell around it.
+        let mut command = tokio::process::Command::from(self.command(&format!("exec {line}"), ""));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("sh");
+        let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let mut said = String::new();
+        let (mut one, mut other) = ([0; 4096], [0; 4096]);
+        // It says that it subscribes before it has subscribed, so that the first request may be missed.
+        let mut requests = tokio::time::interval(Duration::from_secs(1));
+        let watched = async {
+            while !expected(line).iter().all(|text| said.contains(text)) {
+                let read = tokio::select! {
+                    read = out.read(&mut one) => one.get(..read.expect("read")).map(<[u8]>::to_vec),
+                    read = err.read(&mut other) => other.get(..read.expect("read")).map(<[u8]>::to_vec),
+                    _ = requests.tick() => {
+                        self.system.api().accepted(address).await;
+                        continue;
+                    }
+                };
+                let read = read.filter(|read| !read.is_empty()).unwrap_or_else(|| panic!("{line} ended: {said}"));
+                said.push_str(&String::from_utf8_lossy(&read));
+            }
+        };
+        tokio::time::timeout(COMMAND_MAX, watched).await.unwrap_or_else(|_| panic!("{line} shows nothing"));
+        child.kill().await.expect("killed");
+        said
+    }
+}
+
+/// A verification with a whole life, one that was given up, and one that waits: what a page is looked up for.
+async fn lives(system: &System) -> (Asked, Asked, Vec<String>) {
+    let api = system.api();
+    let proved = api.accepted("trillian.astra@operator.test").await;
+    let code = code_in(&system.inbox().wait_for("trillian.astra@operator.test").await, CODE_LENGTH);
+    api.check(&proved.id, &other_code(&code)).await.problem(422, "incorrect-code");
+    assert_eq!(api.check(&proved.id, &code).await.status, 200);
+    let refused = api.accepted("fail550+lunkwill@operator.test").await;
+    eventually("the refusal", async || {
+        let read = api.read(&refused.id, Some(&refused.ticket)).await;
+        (read.body["status"] == "failed").then_some(())
+    })
+    .await;
+    api.accepted("defer451+fook@operator.test").await;
+    let secrets = ["trillian", "lunkwill", "fook", "majikthise", &code, &other_code(&code)];
+    (proved, refused, secrets.map(str::to_owned).to_vec())
+}
+
+/// What a command has to show, by what it starts with.
+fn expected(command: &str) -> &'static [&'static str] {
+    match command {
+        _ if command.starts_with("nats stream ls") => &["OTP_REQUESTS", "OTP_EVENTS", "OTP_DEAD"],
+        _ if command.starts_with("nats stream info OTP_REQUESTS") => &["Messages: 1", "otp.requested.*"],
+        _ if command.starts_with("nats consumer info") => &["Outstanding Acks: 1", "Unprocessed Messages: 0"],
+        _ if command.starts_with("nats sub") => &["otp.requested.", "otp.processing.", "otp.sent.", "sealed"],
+        _ if command.starts_with("nats stream subjects OTP_EVENTS") => &["processing", "sent", "rejected", "verified"],
+        _ if command.starts_with("nats stream get OTP_EVENTS") => &["\"event\":\"sent\"", "250 "],
+        _ if command.starts_with("nats stream subjects OTP_DEAD") => &["otp.dead."],
+        _ if command.starts_with("nats stream get OTP_DEAD") => &["\"reason\":\"refused\"", "\"attempts\":1", "sealed"],
+        _ => panic!("a new command on the page: what does it have to show? {command}"),
+    }
+}
+
+#[tokio::test]
+async fn every_command_on_the_operators_page_runs() {
+    let Some(cli) = cli() else {
+        println!("skipped: the nats CLI is not installed");
+        return;
+    };
+    let system = System::with(|options| {
+        options.caller.set("OTP_CODE_LENGTH", &CODE_LENGTH.to_string());
+        for (name, value) in [("OTP_LIMIT_IP", "off"), ("OTP_LIMIT_RECIPIENT", "off"), ("OTP_RESEND_COOLDOWN", "0")] {
+            options.caller.set(name, value);
+        }
+    })
+    .await;
+    let home = tempfile::tempdir().expect("a directory");
+    let folder = cli.parent().expect("a folder").display();
+    let path = format!("{folder}:{}", std::env::var_os("PATH").unwrap_or_default().to_string_lossy());
+    let shell = Shell { system: &system, path, home: home.path() };
+    let (proved, refused, secrets) = lives(&system).await;
+    let commands = commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in &commands {
+        let id = if command.contains("OTP_DEAD") { &refused.id } else { &proved.id };
+        let said = if command.starts_with("nats sub") {
+            shell.watch(command, "majikthise@operator.test").await
+        } else {
+            eventually_shows(&shell, command, id).await
+        };
+        for text in expected(command) {
+            assert!(said.contains(text), "{command} does not show {text}: {said}");
+        }
+        for secret in &secrets {
+            assert!(!said.to_lowercase().contains(secret), "{command} shows {secret}: {said}");
+        }
+    }
+    system.stack.stop().await;
+}
+
+/// Acknowledgements lag a little behind the events: a command is asked again until it shows what it has to.
+async fn eventually_shows(shell: &Shell<'_>, command: &str, id: &str) -> String {
+    eventually(command, async || {
+        let said = shell.run(command, id).await;
+        expected(command).iter().all(|text| said.contains(text)).then_some(said)
+    })
+    .await
+}
