@@ -22,6 +22,8 @@ mod streams;
 pub use metrics::BusMetrics;
 pub use streams::StreamFault;
 
+/// Longest wait for the streams' state: less than a whole readiness check has, so that it can say who hangs.
+const FAULTS_WAIT: Duration = Duration::from_millis(1500);
 /// One attempt of a publish waits so long for its acknowledgement: longer than any healthy server takes, short enough
 /// for a second and third attempt within the deadline of a request.
 const ATTEMPT: Duration = Duration::from_millis(1200);
@@ -306,9 +308,10 @@ impl Bus {
         if !self.is_connected() {
             return vec!["NATS is not connected".to_owned()];
         }
-        match self.check_streams().await {
-            Ok(()) => Vec::new(),
-            Err(fault) => vec![fault.to_string()],
+        match tokio::time::timeout(FAULTS_WAIT, self.check_streams()).await {
+            Ok(Ok(())) => Vec::new(),
+            Ok(Err(fault)) => vec![fault.to_string()],
+            Err(_) => vec!["NATS does not answer".to_owned()],
         }
     }
 

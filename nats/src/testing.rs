@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// A server on an idle machine answers within milliseconds; on one that builds beside it, within seconds.
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
 /// Debian installs servers where an ordinary user's `PATH` does not look.
-const MORE_PLACES: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
+const MORE_PLACES: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/postfix/sbin"];
 
 /// A server process with its data, on one port for its whole life.
 #[derive(Debug)]
@@ -73,6 +73,28 @@ impl TestServer {
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// Keeps it from answering until [`TestServer::thaw`], as a server does that is cut off.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let child = self.child.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let sent = Command::new("kill").arg(signal).arg(child.id().to_string()).status()?;
+        if sent.success() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     /// Starts it, on the same port with the same data.
@@ -141,8 +163,9 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() 
     }
 }
 
+/// A program in `PATH`, or where Debian puts servers.
 #[expect(clippy::disallowed_methods, reason = "where programs are is no setting of ours")]
-fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(MORE_PLACES.map(PathBuf::from));
     places.map(|place| place.join(program)).find(|candidate| candidate.is_file())

@@ -32,8 +32,8 @@ async fn a_drain_ends_what_is_under_way_and_takes_nothing_new() {
 #[tokio::test]
 async fn a_drain_while_nats_is_away_ends() {
     let (stack, relay) = (Stack::start().await, Relay::start(&[]).await);
-    stack.nats.freeze();
+    stack.nats.freeze().unwrap();
     let mailer = stack.mailer(&relay.url()).await;
     mailer.stop().await;
-    stack.nats.thaw();
+    stack.nats.thaw().unwrap();
 }

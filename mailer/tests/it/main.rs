@@ -10,7 +10,6 @@
 
 mod connections;
 mod drain;
-mod nats_server;
 mod postfix;
 mod private;
 mod redelivery;

@@ -10,9 +10,9 @@ use otp_nats::event::Reason;
 use otp_nats::{Body, EventKind};
 use tempfile::TempDir;
 
-use crate::nats_server::find;
 use crate::relay::Relay;
 use crate::stack::{Stack, ask, eventually};
+use otp_nats::testing::find;
 
 /// A postfix of the test's own, which passes mail on to a relay of the test's.
 struct Postfix {

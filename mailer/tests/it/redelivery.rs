@@ -89,13 +89,13 @@ async fn a_sent_that_cannot_be_told_at_once_is_told_later_and_nothing_is_mailed_
     let asked = ask(1);
     stack.ask(&asked).await;
     eventually("the mail is under way", async || relay.is_done().then_some(())).await;
-    stack.nats.freeze();
+    stack.nats.freeze().unwrap();
     relay.release();
     eventually("the relay has it", async || (relay.received().len() == 1).then_some(())).await;
     // Long enough for the first attempts to publish to fail.
     let frozen = std::time::Instant::now();
     eventually("some time", async || (frozen.elapsed().as_secs() >= 4).then_some(())).await;
-    stack.nats.thaw();
+    stack.nats.thaw().unwrap();
     stack.until(&asked.id, EventKind::Sent).await;
     stack.until_empty().await;
     let kinds = stack.kinds(&asked.id).await;

@@ -12,14 +12,13 @@ use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
 use otp_nats::request::{DeadLetter, MailRequest};
 use otp_nats::settings::{Environment, Setting, Settings};
+use otp_nats::testing::TestServer;
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId, stream, subject, timeline};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::nats_server::NatsServer;
 
 pub(crate) const KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Longest wait for anything: generous, because the machine may be busy with other tests.
@@ -39,7 +38,7 @@ impl Environment for Variables {
 
 /// A NATS server, and a connection to it as the gateway has one.
 pub(crate) struct Stack {
-    pub(crate) nats: NatsServer,
+    pub(crate) nats: TestServer,
     pub(crate) bus: Bus,
 }
 
@@ -94,8 +93,8 @@ impl Ask {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let nats = NatsServer::start();
-        let variables = Variables([("OTP_NATS_URL".to_owned(), nats.url().to_owned())].into());
+        let nats = TestServer::nats().unwrap();
+        let variables = Variables([("OTP_NATS_URL".to_owned(), nats.url("nats"))].into());
         let settings = BusSettings::read(&mut Settings::new(&variables)).unwrap();
         let bus = Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap();
         bus.ensure_streams(&CancellationToken::new()).await.unwrap();
@@ -108,8 +107,9 @@ impl Stack {
     }
 
     pub(crate) async fn mailer_with(&self, smtp: &str, more: &[(&str, &str)]) -> Mailing {
+        let nats = self.nats.url("nats");
         let fixed = [
-            ("OTP_NATS_URL", self.nats.url()),
+            ("OTP_NATS_URL", nats.as_str()),
             ("OTP_ADMIN_LISTEN", "127.0.0.1:0"),
             ("OTP_SMTP_URL", smtp),
             ("OTP_MAIL_FROM", "Example Codes <codes@example.com>"),

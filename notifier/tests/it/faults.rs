@@ -17,12 +17,12 @@ async fn a_restart_of_nats_loses_and_repeats_nothing() {
     let one = world.publish(id, 1, processing(1)).await;
     assert_eq!(client.events(2).await, pairs(&[(0, "requested"), (one, "processing")]));
 
-    world.nats.kill();
+    world.nats.stop().unwrap();
     notifier.until(|| async { notifier.admin_get("/ready").await.starts_with("HTTP/1.1 503") }).await;
     // What is in the ring is served all the same.
     let mut meanwhile = Client::watching(notifier.address, &id).await;
     assert_eq!(meanwhile.events(2).await, pairs(&[(0, "requested"), (one, "processing")]));
-    world.nats.revive().await;
+    world.nats.start().unwrap();
 
     let two = world.publish(id, 1, sent()).await;
     let three = world.publish(id, 1, Body::Verified {}).await;
@@ -42,7 +42,7 @@ async fn what_cannot_be_read_is_said_to_be_unavailable() {
         world.publish(fresh_id(), 1, sent()).await;
     }
     let notifier = world.notifier(&[("OTP_RING_EVENTS", "1")]).await;
-    world.nats.kill();
+    world.nats.stop().unwrap();
     let mut client = Client::connect(notifier.address).await;
     client.subscribe(&id, &ticket(&id), Some(0)).await;
     client.expect_error("unavailable").await;
@@ -52,13 +52,13 @@ async fn what_cannot_be_read_is_said_to_be_unavailable() {
 #[tokio::test]
 async fn a_notifier_starts_before_nats_and_stops_without_it() {
     let mut world = World::start().await;
-    world.nats.kill();
+    world.nats.stop().unwrap();
     let notifier = Running::start(world.settings(&[])).await;
     notifier.until(|| async { notifier.admin_get("/ready").await.starts_with("HTTP/1.1 503") }).await;
     assert!(notifier.admin_get("/health").await.starts_with("HTTP/1.1 200"));
-    world.nats.revive().await;
+    world.nats.start().unwrap();
     notifier.ready().await;
-    world.nats.kill();
+    world.nats.stop().unwrap();
     notifier.stopped().await;
 }
 
@@ -71,10 +71,10 @@ async fn an_end_that_nats_missed_is_told_when_it_is_back() {
     let mut client = Client::connect(notifier.address).await;
     client.subscribe(&id, &ticket_for(&id, Duration::from_millis(500)), None).await;
     client.events(1).await;
-    world.nats.kill();
+    world.nats.stop().unwrap();
     // The end is on its way now.
     notifier.until(|| async { notifier.metric("otp_nats_connected").await == 0.0 }).await;
-    world.nats.revive().await;
+    world.nats.start().unwrap();
     assert_eq!(client.events(1).await[0].1, "expired");
     client.expect_close(1000).await;
 }

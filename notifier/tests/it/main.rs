@@ -5,7 +5,6 @@
 mod client;
 mod endings;
 mod faults;
-mod nats;
 mod refusals;
 mod timelines;
 mod world;

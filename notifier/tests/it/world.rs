@@ -10,6 +10,7 @@ use otp_nats::event::Body;
 use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
 use otp_nats::settings::{Environment, Settings};
+use otp_nats::testing::TestServer;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
 use otp_nats::{Event, Timestamp, VerificationId};
@@ -20,8 +21,6 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-
-use crate::nats::Nats;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const TICKET_KEYS: &str = "t1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -39,14 +38,14 @@ impl Environment for Fake {
 }
 
 pub(crate) struct World {
-    pub(crate) nats: Nats,
+    pub(crate) nats: TestServer,
     pub(crate) bus: Bus,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let nats = Nats::start().await;
-        let environment = Fake([("OTP_NATS_URL", format!("nats://127.0.0.1:{}", nats.port))].into());
+        let nats = TestServer::nats().unwrap();
+        let environment = Fake([("OTP_NATS_URL", nats.url("nats"))].into());
         let mut settings = Settings::new(&environment);
         let settings = BusSettings::read(&mut settings).unwrap();
         let bus = Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap();
@@ -56,7 +55,7 @@ impl World {
 
     pub(crate) fn settings(&self, more: &[(&'static str, &str)]) -> NotifierSettings {
         let mut variables = HashMap::from([
-            ("OTP_NATS_URL", format!("nats://127.0.0.1:{}", self.nats.port)),
+            ("OTP_NATS_URL", self.nats.url("nats")),
             ("OTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("OTP_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
             ("OTP_TICKET_KEYS", TICKET_KEYS.to_owned()),
