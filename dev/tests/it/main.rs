@@ -12,6 +12,7 @@ mod browser;
 mod command;
 mod crash;
 mod delivery;
+mod faults;
 mod flow;
 mod http;
 mod operator;
