@@ -142,13 +142,16 @@ impl Store {
         Issued::read(id, &answer).map(Ok)
     }
 
-    /// Gives back what [`Store::issue`] spent at `spent_at`.
+    /// Takes back what [`Store::issue`] did to others: the limits that it spent, and the verification that it superseded.
     ///
     /// # Errors
     /// Redis is away.
-    pub async fn refund(&self, id: &VerificationId, spent_at: Timestamp) -> Result<(), StoreFault> {
+    pub async fn refund(&self, id: &VerificationId, purpose: &str, issued: &Issued) -> Result<(), StoreFault> {
+        let spent_at = if issued.fresh { issued.requested_at.as_millis().to_string() } else { String::new() };
         let mut call = self.scripts.refund.prepare_invoke();
-        call.key(slot_key(id, "s", "")).key(slot_key(id, "c", "")).arg(spent_at.as_millis());
+        call.key(slot_key(id, "s", "")).key(slot_key(id, "c", "")).key(slot_key(id, "p:", purpose));
+        call.arg(spent_at).arg(suffix(id));
+        call.arg(issued.superseded.as_ref().map(suffix).unwrap_or_default()).arg(slot_key(id, "v:", ""));
         self.run(&call).await.map(drop)
     }
 

@@ -249,9 +249,7 @@ impl Verifications {
         let Issued { requested_at, expires_at, resend_at, attempts_left, generation, .. } = issued;
         let published = self.publish_request(&id, requested_at, expires_at, generation, &record, &new.trace).await;
         if let Err(problem) = published {
-            if issued.fresh {
-                self.quietly(self.store.refund(&id, requested_at)).await;
-            }
+            self.quietly(self.store.refund(&id, &purpose, &issued)).await;
             return Err(problem);
         }
         if let Some(older) = issued.superseded {

@@ -160,7 +160,7 @@ fn addresses(file: &StackFile) -> String {
     let rows = [
         row("page", &file.gateway, "the demo page and the API"),
         row("inbox", &file.inbox, "the mails it sends"),
-        row("events", &file.notifier, "progress by WebSocket"),
+        row("events", &file.events, "progress by WebSocket"),
         row("admin", &admin, "/health /ready /metrics"),
         row("smtp", &file.smtp, ""),
         row("nats", &file.nats, ""),

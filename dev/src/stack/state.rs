@@ -27,8 +27,10 @@ pub struct StackFile {
     pub phase: Phase,
     /// `http://127.0.0.1:5000`: API and page.
     pub gateway: String,
-    /// `ws://127.0.0.1:5001/v1/events`.
+    /// `ws://127.0.0.1:5001`.
     pub notifier: String,
+    /// `ws://127.0.0.1:5001/v1/events`: where clients watch.
+    pub events: String,
     /// `http://127.0.0.1:8025`: the inbox's page and API.
     pub inbox: String,
     /// `smtp://127.0.0.1:1025`: where the inbox takes mail.
@@ -37,7 +39,7 @@ pub struct StackFile {
     pub nats: String,
     /// `redis://127.0.0.1:PORT`.
     pub redis: String,
-    /// `127.0.0.1:PORT`: the DNS zone, UDP and TCP.
+    /// `dns://127.0.0.1:PORT` (RFC 4501): the DNS zone, UDP and TCP.
     pub dns: String,
     /// Where each instance of a service serves `/health`, `/ready` and `/metrics`.
     pub admin: BTreeMap<String, String>,

@@ -123,7 +123,7 @@ async fn without_nats_checks_are_answered_and_requests_are_not_promised() {
         let address = format!("grace{n}@nats.test");
         let asked = api.accepted(&address).await;
         let code = system.inbox().code_for(&address).await;
-        let mut socket = Socket::watching(&system.stack.file().notifier, &asked).await;
+        let mut socket = Socket::watching(&system.stack.file().events, &asked).await;
         socket.until("sent").await;
         away.begin(&system, Part::Nats).await;
         unavailable("a request", api.ask(&json!({"email": format!("new{n}@nats.test")}))).await;
@@ -148,7 +148,7 @@ async fn without_nats_checks_are_answered_and_requests_are_not_promised() {
         })
         .await;
         assert_eq!(names(&events), ["requested", "processing", "sent", "rejected", "verified"]);
-        let (told, _) = Socket::watching(&system.stack.file().notifier, &asked).await.rest().await;
+        let (told, _) = Socket::watching(&system.stack.file().events, &asked).await.rest().await;
         assert_eq!(names(&told), names(&events));
         for part in Part::SERVICES {
             system.stack.ready(part).await.expect("ready by itself");
@@ -172,7 +172,7 @@ async fn a_mailer_that_is_away_delays_and_loses_nothing() {
     assert_eq!(system.inbox().count().await, 0);
     system.stack.release(Part::Mailer).await.expect("released");
     for asked in &waiting {
-        Socket::watching(&system.stack.file().notifier, asked).await.until("sent").await;
+        Socket::watching(&system.stack.file().events, asked).await.until("sent").await;
     }
     assert_eq!(system.inbox().count().await, 5);
     system.stack.stop().await;

@@ -88,7 +88,7 @@ async fn proved(system: &System, secrets: &mut Secrets) {
     let asked = send(request()).await.accepted();
     assert_eq!(send(request()).await.accepted().id, asked.id);
     secrets.add("a ticket", &asked.ticket);
-    let mut socket = Socket::watching(&system.stack.file().notifier, &asked).await;
+    let mut socket = Socket::watching(&system.stack.file().events, &asked).await;
     socket.until("sent").await;
     let right = code(system, secrets, address, 1).await;
     secrets.add("a guess", &other_code(&right));
@@ -121,7 +121,7 @@ async fn faulty_clients(system: &System, secrets: &mut Secrets) {
     let asked = ask(system, secrets, &json!({"email": "Slarti.Bartfast@secrets.test"})).await;
     let other = ask(system, secrets, &json!({"email": "Marvin.Paranoid@secrets.test"})).await;
     api.read(&asked.id, Some(&other.ticket)).await.problem(401, "unauthorized");
-    let mut socket = Socket::open(&system.stack.file().notifier).await;
+    let mut socket = Socket::open(&system.stack.file().events).await;
     socket.subscribe(&asked.id, &other.ticket, None).await;
     socket.next().await;
     let malformed = json!({"type": "subscribe", "id": 5, "ticket": asked.ticket}).to_string();
@@ -141,7 +141,7 @@ async fn faulty_relay(system: &System, secrets: &mut Secrets) {
     ];
     for (address, end) in ends {
         let asked = ask(system, secrets, &json!({"email": address})).await;
-        Socket::watching(&system.stack.file().notifier, &asked).await.until(end).await;
+        Socket::watching(&system.stack.file().events, &asked).await.until(end).await;
     }
     code(system, secrets, "defer-once+Colluphid@secrets.test", 1).await;
     for tag in ["eccentrica", "gallumbits", "oolon", "colluphid"] {
@@ -179,7 +179,7 @@ async fn ended(system: &System, secrets: &mut Secrets) {
     for _ in 0..5 {
         system.api().check(&asked.id, &other_code(&right)).await.problem(422, "incorrect-code");
     }
-    Socket::watching(&system.stack.file().notifier, &asked).await.until("locked").await;
+    Socket::watching(&system.stack.file().events, &asked).await.until("locked").await;
 }
 
 /// The keys themselves, which only their file may hold.

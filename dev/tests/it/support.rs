@@ -66,7 +66,7 @@ impl System {
     /// A WebSocket to the notifier, with the page's origin.
     pub(crate) async fn events(&self) -> Events {
         let file = self.stack.file();
-        Events::connect(&file.notifier, &file.gateway).await
+        Events::connect(&file.events, &file.gateway).await
     }
 
     /// Posts to the gateway: status and body.

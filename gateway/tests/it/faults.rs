@@ -48,6 +48,23 @@ async fn without_nats_checks_go_on_and_their_events_follow() {
 }
 
 #[tokio::test]
+async fn a_503_leaves_the_older_code_alone() {
+    let mut world = World::new();
+    let gateway = world.gateway(&[]).await;
+    let older = gateway.accepted("alice@example.com").await;
+    let (id, code) = (older.text("id"), gateway.code(older.text("id")).await);
+    world.nats.stop().unwrap();
+    assert_eq!(gateway.create("alice@example.com").await.status.as_u16(), 503);
+    assert_eq!(gateway.check(id, &code).await.status, StatusCode::OK, "nothing took its place");
+    world.nats.start().unwrap();
+    gateway.becomes_ready().await;
+    let newer = gateway.accepted("alice@example.com").await;
+    gateway.accepted("alice@example.com").await;
+    let code = gateway.code(newer.text("id")).await;
+    assert_eq!(gateway.check(newer.text("id"), &code).await.problem(), "superseded");
+}
+
+#[tokio::test]
 async fn a_retry_after_a_503_has_the_same_id() {
     let mut world = World::new();
     let gateway = world.gateway(&[]).await;

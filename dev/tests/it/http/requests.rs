@@ -34,7 +34,7 @@ async fn an_accepted_request_says_all_that_a_client_needs() {
     assert_eq!(answer.body["status"], "queued");
     assert_eq!(answer.body["email"], "G***r@accepted.test");
     assert_eq!(answer.body["attempts_left"], 5);
-    assert_eq!(answer.body["events"]["url"], file.notifier);
+    assert_eq!(answer.body["events"]["url"], file.events);
     // Safe in a URL and as a token of a subject.
     assert!(asked.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{}", asked.id);
 

@@ -13,7 +13,7 @@ fn protocol(socket: &Socket) -> Option<&str> {
 async fn a_page_of_ours_may_connect_and_any_other_may_not() {
     let system = system().await;
     let file = system.stack.file();
-    let origin = async |origin: &str| Socket::with(&file.notifier, &[("origin", origin)]).await.err();
+    let origin = async |origin: &str| Socket::with(&file.events, &[("origin", origin)]).await.err();
     assert_eq!(origin(&file.gateway).await, None);
     let port = file.gateway.rsplit(':').next().expect("a port");
     for stranger in [
@@ -27,14 +27,14 @@ async fn a_page_of_ours_may_connect_and_any_other_may_not() {
         assert_eq!(origin(stranger).await, Some(403), "{stranger}");
     }
     // No browser, no Origin: the ticket is what counts.
-    assert!(Socket::with(&file.notifier, &[]).await.is_ok());
+    assert!(Socket::with(&file.events, &[]).await.is_ok());
     system.stack.stop().await;
 }
 
 #[tokio::test]
 async fn the_subprotocol_is_chosen_when_it_is_offered() {
     let system = system().await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let offer = async |offer: &str| Socket::with(&url, &[("sec-websocket-protocol", offer)]).await;
     for offered in ["otp.v1", "otp.v2, otp.v1", "otp.v1,soap"] {
         assert_eq!(protocol(&offer(offered).await.expect("connected")), Some("otp.v1"), "{offered}");
@@ -47,7 +47,7 @@ async fn the_subprotocol_is_chosen_when_it_is_offered() {
 #[tokio::test]
 async fn what_is_no_handshake_is_refused() {
     let system = system().await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let api = Api::at(url.replace("ws://", "http://").strip_suffix("/v1/events").expect("the path"));
     let refused = [(Method::GET, "/v1/events", 426), (Method::POST, "/v1/events", 405), (Method::GET, "/", 404)];
     for (method, path, status) in refused {

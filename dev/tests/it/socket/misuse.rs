@@ -16,7 +16,7 @@ fn error(code: &str) -> Said {
 #[tokio::test]
 async fn a_ticket_opens_its_own_verification_alone() {
     let system = system().await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let (ours, other) = (system.api().accepted("ours@misuse.test").await, system.api().accepted("x@misuse.test").await);
     let mut forged = ours.ticket.clone();
     let last = forged.pop().expect("a letter");
@@ -42,7 +42,7 @@ async fn a_ticket_opens_its_own_verification_alone() {
 #[tokio::test]
 async fn a_ticket_ends_with_its_verification() {
     let system = system_with(&[("OTP_CODE_TTL", "2s")]).await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let asked = system.api().accepted("short@misuse.test").await;
     let (events, code) = Socket::watching(&url, &asked).await.rest().await;
     assert_eq!((names(&events).last(), code), (Some(&"expired"), Some(1000)), "{events:?}");
@@ -56,7 +56,7 @@ async fn a_ticket_ends_with_its_verification() {
 #[tokio::test]
 async fn garbage_is_answered_and_too_much_of_it_ends_the_connection() {
     let system = system().await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let asked = system.api().accepted("garbage@misuse.test").await;
     let texts = [
         "",
@@ -101,7 +101,7 @@ async fn garbage_is_answered_and_too_much_of_it_ends_the_connection() {
 async fn who_says_nothing_for_five_seconds_is_sent_away() {
     let system = system().await;
     let start = Instant::now();
-    let mut socket = Socket::open(&system.stack.file().notifier).await;
+    let mut socket = Socket::open(&system.stack.file().events).await;
     let said = socket.next().await;
     let waited = start.elapsed();
     if said == error("subscribe-timeout") {
@@ -117,7 +117,7 @@ async fn who_says_nothing_for_five_seconds_is_sent_away() {
 #[tokio::test]
 async fn a_connection_has_sixteen_subscriptions() {
     let system = system().await;
-    let mut socket = Socket::open(&system.stack.file().notifier).await;
+    let mut socket = Socket::open(&system.stack.file().events).await;
     let mut all = Vec::new();
     for n in 0..17 {
         all.push(system.api().accepted(&format!("many{n}@misuse.test")).await);

@@ -27,7 +27,7 @@ async fn check(system: &System, asked: &Asked, code: &str) {
 #[tokio::test]
 async fn whoever_comes_late_or_elsewhere_gets_the_same_timeline() {
     let mut system = system().await;
-    let first = system.stack.file().notifier;
+    let first = system.stack.file().events;
     let asked = system.api().accepted("same@timeline.test").await;
     let mut early = Socket::watching(&first, &asked).await;
     assert_eq!(early.response.status(), 101);
@@ -71,7 +71,7 @@ async fn whoever_comes_late_or_elsewhere_gets_the_same_timeline() {
 #[tokio::test]
 async fn a_client_resumes_where_a_killed_notifier_left_it() {
     let system = system().await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let asked = system.api().accepted("killed@timeline.test").await;
     let mut socket = Socket::watching(&url, &asked).await;
     let mut events = socket.until("sent").await;
@@ -98,7 +98,7 @@ async fn a_client_resumes_where_a_killed_notifier_left_it() {
 async fn a_ticket_alone_proves_the_request() {
     let system = system().await;
     let asked = system.api().accepted("alone@timeline.test").await;
-    let mut socket = Socket::open(&system.stack.file().notifier).await;
+    let mut socket = Socket::open(&system.stack.file().events).await;
     // Nothing can be looked up.
     system.stack.kill(Part::Nats, Signal::Stop).await.expect("stopped");
     socket.subscribe(&asked.id, &asked.ticket, None).await;
@@ -117,7 +117,7 @@ async fn a_ticket_alone_proves_the_request() {
 #[tokio::test]
 async fn each_way_to_end_ends_the_subscription() {
     let system = system().await;
-    let (api, url) = (system.api(), system.stack.file().notifier);
+    let (api, url) = (system.api(), system.stack.file().events);
     let [canceled, superseded, locked, verified] =
         ["canceled", "superseded", "locked", "verified"].map(|name| format!("{name}@timeline.test"));
     let mut sockets = Vec::new();
@@ -147,7 +147,7 @@ async fn each_way_to_end_ends_the_subscription() {
 async fn a_resend_goes_on_with_the_same_timeline() {
     let system = system().await;
     let asked = system.api().accepted("resend@timeline.test").await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let mut socket = Socket::watching(&url, &asked).await;
     let mut events = socket.until("sent").await;
     let again = system.api().resend(&asked.id).await.accepted();
@@ -165,7 +165,7 @@ async fn a_code_that_nobody_uses_expires_before_everyones_eyes() {
     let second = system.stack.add(Part::Notifier, &[]).await.expect("a second notifier");
     let second = format!("ws://{}/v1/events", system.stack.address(second).expect("an address"));
     let asked = system.api().accepted("nobody@timeline.test").await;
-    let mut here = Socket::watching(&system.stack.file().notifier, &asked).await;
+    let mut here = Socket::watching(&system.stack.file().events, &asked).await;
     let mut there = Socket::watching(&second, &asked).await;
     let (seen_here, seen_there) = tokio::join!(here.rest(), there.rest());
     assert_eq!(names(&seen_here.0), ["requested", "processing", "sent", "expired"]);
@@ -179,7 +179,7 @@ async fn a_code_that_nobody_uses_expires_before_everyones_eyes() {
 async fn a_notifier_that_stops_sends_its_clients_elsewhere() {
     let mut system = system().await;
     let asked = system.api().accepted("drain@timeline.test").await;
-    let url = system.stack.file().notifier;
+    let url = system.stack.file().events;
     let mut sockets = Vec::new();
     for _ in 0..10 {
         let mut socket = Socket::watching(&url, &asked).await;

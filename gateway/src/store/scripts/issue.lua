@@ -4,25 +4,26 @@
 -- ARGV: 1 suffix of the id, 2 key prefix of verifications, 3 code hash, 4 sealed record, 5 life of the code,
 --       6 life of the keys beyond it, 7 guesses, 8 cooldown, 9 longest cooldown, 10 "1" when the recipient is limited,
 --       11.. pairs of count and period (all times in ms)
--- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded, send before},
+-- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded},
 --      {"existing", the same} or {"refused", number of the limit or 0 for the cooldown, wait, ...}
 local now = clock()
 
+local ttl, retention = tonumber(ARGV[5]), tonumber(ARGV[6])
 local existing = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'a', 'g', 'r', 'rec')
 if existing[1] then
+  local superseded = ''
+  if existing[1] == 'pending' then superseded = take_over(KEYS[2], ARGV[2], ARGV[1], now, ttl + retention) end
   return {'existing', now, tonumber(existing[2]), tonumber(existing[3]), tonumber(existing[4]),
-    tonumber(existing[5]), tonumber(existing[6]), existing[7], '', 0}
+    tonumber(existing[5]), tonumber(existing[6]), existing[7], superseded}
 end
 
-local ttl, retention = tonumber(ARGV[5]), tonumber(ARGV[6])
 local cooldown, longest = tonumber(ARGV[8]), tonumber(ARGV[9])
-local wait, before = cooldown, 0
+local wait = cooldown
 if ARGV[10] == '1' then
   local refused = {'refused'}
   local cool = redis.call('HMGET', KEYS[4], 'at', 'wait')
   if cool[1] then
-    before = tonumber(cool[1])
-    local until_ms = before + tonumber(cool[2])
+    local until_ms = tonumber(cool[1]) + tonumber(cool[2])
     if now < until_ms then
       table.insert(refused, 0)
       table.insert(refused, until_ms - now)
@@ -35,18 +36,8 @@ if ARGV[10] == '1' then
   cool_down(KEYS[4], now, wait)
 end
 
-local superseded = ''
-local current = redis.call('GET', KEYS[2])
-if current and current ~= ARGV[1] then
-  local older = ARGV[2] .. current
-  local state = redis.call('HMGET', older, 'st', 'x')
-  if state[1] == 'pending' and tonumber(state[2]) > now then
-    redis.call('HSET', older, 'st', 'superseded')
-    superseded = current
-  end
-end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ttl + retention)
+local superseded = take_over(KEYS[2], ARGV[2], ARGV[1], now, ttl + retention)
 redis.call('HSET', KEYS[1], 'st', 'pending', 'h', ARGV[3], 'rec', ARGV[4], 'a', ARGV[7], 'g', 1,
   'r', now, 'x', now + ttl, 'n', now + wait, 'w', wait)
 redis.call('PEXPIRE', KEYS[1], ttl + retention)
-return {'issued', now, now + ttl, now + wait, tonumber(ARGV[7]), 1, now, ARGV[4], superseded, before}
+return {'issued', now, now + ttl, now + wait, tonumber(ARGV[7]), 1, now, ARGV[4], superseded}

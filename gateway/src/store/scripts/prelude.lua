@@ -40,6 +40,21 @@ local function cool_down(cooldown, now, wait)
   end
 end
 
+-- Makes the verification `suffix` the recipient's current one for a purpose; an older one that is still open gives way.
+-- Gives the older one's suffix, or an empty string.
+local function take_over(current, prefix, suffix, now, life)
+  local older, superseded = redis.call('GET', current), ''
+  if older and older ~= suffix then
+    local state = redis.call('HMGET', prefix .. older, 'st', 'x')
+    if state[1] == 'pending' and tonumber(state[2]) > now then
+      redis.call('HSET', prefix .. older, 'st', 'superseded')
+      superseded = older
+    end
+  end
+  redis.call('SET', current, suffix, 'PX', life)
+  return superseded
+end
+
 -- The cooldown after `last`: twice as long, within its bounds.
 local function longer(last, shortest, longest)
   return math.min(math.max(last * 2, shortest), math.max(longest, shortest))
