@@ -13,12 +13,33 @@ pub fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// What cargo tells the programs that it runs about their package. A build script that looks at one of these (that of
+/// `ring` does) would find it changed in a cargo that we run, and everything above it would be compiled again.
+const TOLD_BY_CARGO: [&str; 6] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR"];
+
 /// `cargo`, run at the root: the one that runs this tool if one does.
 pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root());
+    for (name, _value) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| TOLD_BY_CARGO.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+/// This program's file, or the newer one that cargo has put in its place since the start.
+///
+/// # Errors
+/// The system does not tell.
+pub fn this_program() -> std::io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    // Linux marks a file that was replaced.
+    let kept = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(kept.unwrap_or(path))
 }
 
 /// Builds the three services in the profile of this tool and tells the directory that holds them.
@@ -59,7 +80,7 @@ fn build(selection: &[&str]) -> Result<PathBuf> {
 
 /// The profile of this tool, from where it lies: `target/debug/otp-dev`, `target/release/deps/it-...`.
 pub(crate) fn profile() -> Vec<String> {
-    let executable = std::env::current_exe().unwrap_or_default();
+    let executable = this_program().unwrap_or_default();
     let directories = executable.ancestors().skip(1).filter_map(Path::file_name).map(|name| name.to_string_lossy());
     match directories.into_iter().find(|name| name != "deps").as_deref() {
         Some("release") => vec!["--release".to_owned()],

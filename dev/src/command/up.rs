@@ -123,7 +123,7 @@ fn already_running(
 fn in_background(settings: &ToolSettings) -> Result<ExitCode> {
     let log = settings.dir.join("logs/dev.log");
     let output = File::create(&log).with_context(|| format!("{} can't be written", log.display()))?;
-    let mut command = Command::new(std::env::current_exe().context("this program's file")?);
+    let mut command = Command::new(workspace::this_program().context("this program's file")?);
     command.args(["up", BACKGROUND]).env("OTP_DEV_DIR", &settings.dir);
     if let Some(binaries) = &settings.binaries {
         command.env("OTP_DEV_BINARIES", binaries);
