@@ -3,14 +3,12 @@
 //! A resend needs address and code again, and the proof names the address. Redis holds them sealed under a key that is
 //! derived from the hash keys and that neither the mailer nor Redis has.
 
-use data_encoding::BASE64;
-use hmac::{Hmac, KeyInit, Mac};
 use otp_nats::VerificationId;
-use otp_nats::keys::{Key, KeyList};
+use otp_nats::keys::KeyList;
 use otp_nats::seal::{self, SealContext, SealError};
+use otp_nats::ticket::keyed_hash;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::code::Code;
@@ -58,12 +56,10 @@ pub struct RecordSealer {
 }
 
 impl RecordSealer {
-    /// Derives one record key from each hash key.
-    pub fn new(hash_keys: &KeyList) -> Option<Self> {
-        let derived: Option<Vec<Zeroizing<String>>> = hash_keys.iter().map(derive).collect();
-        let derived = derived?;
-        let list = Zeroizing::new(derived.iter().map(|entry| entry.as_str()).collect::<Vec<_>>().join(","));
-        Some(Self { keys: list.parse().ok()? })
+    /// Derives one record key from each hash key: HMAC as the expansion of one block (RFC 5869 with a uniform input
+    /// key), purpose-bound and one-way.
+    pub fn new(hash_keys: &KeyList) -> Self {
+        Self { keys: hash_keys.derive(|key| keyed_hash(key, PURPOSE)) }
     }
 
     /// Seals a record for one verification.
@@ -106,22 +102,16 @@ const fn context(id: &VerificationId) -> SealContext<'_> {
     SealContext { subject: SUBJECT, id, generation: 0 }
 }
 
-/// HMAC as the extract-and-expand of one block (RFC 5869 with a uniform input key): purpose-bound and one-way.
-fn derive(key: &Key) -> Option<Zeroizing<String>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).ok()?;
-    mac.update(PURPOSE);
-    let derived: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
-    Some(Zeroizing::new(format!("{}:{}", key.id(), BASE64.encode(derived.as_slice()))))
-}
-
 #[cfg(test)]
 mod tests {
+    use otp_nats::keys::Key;
+
     use super::*;
 
     #[test]
     fn only_this_verification_opens_it() {
         let key = Key::new("h1", std::array::from_fn(|index| u8::try_from(index).unwrap())).unwrap();
-        let sealer = RecordSealer::new(&KeyList::single(key)).unwrap();
+        let sealer = RecordSealer::new(&KeyList::single(key));
         let id: VerificationId = "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
         let other = id.as_str().replace('a', "b").parse().unwrap();
         let record = Record {

@@ -53,9 +53,6 @@ pub enum ServerFault {
     /// The DNS resolver cannot be set up.
     #[error(transparent)]
     Resolver(#[from] ResolverFault),
-    /// The record keys cannot be derived.
-    #[error("the record keys cannot be derived")]
-    RecordKeys,
 }
 
 /// The gateway, bound to its ports.
@@ -85,7 +82,7 @@ impl Server {
             bus,
             store: Store::open(config.redis_url.expose_secret())?,
             ids: Ids::new(config.hash_keys.clone()),
-            records: RecordSealer::new(&config.hash_keys).ok_or(ServerFault::RecordKeys)?,
+            records: RecordSealer::new(&config.hash_keys),
             signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
             domains: DomainCheck::new(&config.dns_servers)?,
             dns_policy: config.dns_policy,

@@ -83,6 +83,12 @@ impl KeyList {
         Self { keys: vec![key] }
     }
 
+    /// Other keys under the same ids, in the same order: each made from the one that it stands for.
+    #[must_use]
+    pub fn derive(&self, make: impl Fn(&Key) -> [u8; KEY_LENGTH]) -> Self {
+        Self { keys: self.keys.iter().map(|key| Key { id: key.id.clone(), bytes: make(key) }).collect() }
+    }
+
     /// The key that signs and seals.
     pub fn first(&self) -> &Key {
         // A list is never empty: both ways to make one see to it.
