@@ -25,7 +25,7 @@ use crate::limits::{Limit, Limits, Violation};
 mod outcome;
 mod scripts;
 
-pub use outcome::{Canceled, Checked, Claimed, Issued, Resent, Snapshot, State};
+pub use outcome::{Canceled, Checked, Claimed, Issued, Resent, Snapshot, State, Terms};
 use outcome::{fault, integer, millis, text};
 use scripts::Scripts;
 
@@ -147,7 +147,7 @@ impl Store {
     /// # Errors
     /// Redis is away.
     pub async fn refund(&self, id: &VerificationId, purpose: &str, issued: &Issued) -> Result<(), StoreFault> {
-        let spent_at = if issued.fresh { issued.requested_at.as_millis().to_string() } else { String::new() };
+        let spent_at = if issued.fresh { issued.terms.requested_at.as_millis().to_string() } else { String::new() };
         let mut call = self.scripts.refund.prepare_invoke();
         call.key(slot_key(id, "s", "")).key(slot_key(id, "c", "")).key(slot_key(id, "p:", purpose));
         call.arg(spent_at).arg(suffix(id));

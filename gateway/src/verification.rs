@@ -22,7 +22,7 @@ use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::recipient::Ids;
 use crate::record::{Record, RecordSealer};
-use crate::store::{Checked, CodePolicy, Issued, State, Store};
+use crate::store::{Checked, CodePolicy, State, Store, Terms};
 use crate::token::{Proof, TokenSigner};
 
 mod guards;
@@ -120,15 +120,6 @@ pub struct Verified {
     token: String,
 }
 
-/// The times and counts of an accepted request; the rest of the answer follows from them.
-#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
-struct AcceptedTimes {
-    requested_at: Timestamp,
-    expires_at: Timestamp,
-    resend_at: Timestamp,
-    attempts_left: u32,
-}
-
 impl Verifications {
     /// Accepts a request: checks limits and domain, issues the verification, and returns when JetStream has the request.
     ///
@@ -219,7 +210,7 @@ impl Verifications {
     }
 
     /// Issues and publishes; a request that is not accepted in the end has spent nothing.
-    async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<AcceptedTimes, Problem> {
+    async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
         let taken = self.take(new.client).await?;
         let result = self.issue_taken(id, new).await;
         if result.is_err() {
@@ -228,7 +219,7 @@ impl Verifications {
         result
     }
 
-    async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<AcceptedTimes, Problem> {
+    async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
         let code = Code::draw(self.code_length, &mut rand::rng());
         let hash = code.hash(self.hash_keys.first(), &id).to_stored();
         let record = Record {
@@ -246,7 +237,8 @@ impl Verifications {
         // A retry under the same idempotency key sends the code that the first try may have sent already.
         let record =
             if issued.fresh { record } else { self.records.open(&id, &issued.record).map_err(|e| internal(&id, e))? };
-        let Issued { requested_at, expires_at, resend_at, attempts_left, generation, .. } = issued;
+        let Terms { requested_at, expires_at, .. } = issued.terms;
+        let generation = issued.generation;
         let published = self.publish_request(&id, requested_at, expires_at, generation, &record, &new.trace).await;
         if let Err(problem) = published {
             self.quietly(self.store.refund(&id, &purpose, &issued)).await;
@@ -255,7 +247,7 @@ impl Verifications {
         if let Some(older) = issued.superseded {
             self.outbox.publish(older, requested_at, 1, Body::Superseded {}, new.trace.child());
         }
-        Ok(AcceptedTimes { requested_at, expires_at, resend_at, attempts_left })
+        Ok(issued.terms)
     }
 
     async fn publish_request(
@@ -284,8 +276,8 @@ impl Verifications {
         }
     }
 
-    fn accepted(&self, id: VerificationId, email: String, times: AcceptedTimes) -> Accepted {
-        let AcceptedTimes { requested_at, expires_at, resend_at, attempts_left } = times;
+    fn accepted(&self, id: VerificationId, email: String, times: Terms) -> Accepted {
+        let Terms { requested_at, expires_at, resend_at, attempts_left } = times;
         let ticket = Ticket { requested_at, expires_at }.sign(&self.ticket_keys, &id);
         Accepted {
             id,

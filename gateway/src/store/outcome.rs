@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use otp_nats::{Timestamp, VerificationId};
 use redis::{FromRedisValue, Value};
+use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 
@@ -38,9 +39,9 @@ impl State {
     }
 }
 
-/// A verification that was issued, now or by an earlier run for the same id.
-#[derive(Debug)]
-pub struct Issued {
+/// The times and counts of a verification, as every answer about an open one gives them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Terms {
     /// When it was accepted.
     pub requested_at: Timestamp,
     /// When its code ends.
@@ -49,6 +50,25 @@ pub struct Issued {
     pub resend_at: Timestamp,
     /// Guesses left.
     pub attempts_left: u32,
+}
+
+impl Terms {
+    /// They stand at the same places in the answers of `issue`, `resend` and `status`.
+    fn read(answer: &[Value]) -> Result<Self, StoreFault> {
+        Ok(Self {
+            expires_at: millis(answer, 2)?,
+            resend_at: millis(answer, 3)?,
+            attempts_left: count(answer, 4)?,
+            requested_at: millis(answer, 6)?,
+        })
+    }
+}
+
+/// A verification that was issued, now or by an earlier run for the same id.
+#[derive(Debug)]
+pub struct Issued {
+    /// Its times and counts.
+    pub terms: Terms,
     /// Which mail of the verification is meant.
     pub generation: u32,
     /// The sealed record that counts: an earlier run's when there was one.
@@ -67,11 +87,8 @@ impl Issued {
             suffix => Some(format!("{}{suffix}", id.tag()).parse().map_err(|_| fault("a malformed id"))?),
         };
         Ok(Self {
-            expires_at: millis(answer, 2)?,
-            resend_at: millis(answer, 3)?,
-            attempts_left: count(answer, 4)?,
+            terms: Terms::read(answer)?,
             generation: count(answer, 5)?,
-            requested_at: millis(answer, 6)?,
             record: text(answer, 7)?,
             superseded,
             fresh: text(answer, 0)? == "issued",
@@ -150,14 +167,8 @@ pub enum Resent {
     Allowed {
         /// When it was asked for.
         at: Timestamp,
-        /// When the verification was accepted.
-        requested_at: Timestamp,
-        /// When its code ends.
-        expires_at: Timestamp,
-        /// When another mail may be asked for.
-        resend_at: Timestamp,
-        /// Guesses left.
-        attempts_left: u32,
+        /// The verification's times and counts.
+        terms: Terms,
         /// The mail's generation.
         generation: u32,
         /// The sealed record.
@@ -179,11 +190,8 @@ impl Resent {
         Ok(match text(answer, 0)?.as_str() {
             "allowed" => Self::Allowed {
                 at: millis(answer, 1)?,
-                expires_at: millis(answer, 2)?,
-                resend_at: millis(answer, 3)?,
-                attempts_left: count(answer, 4)?,
+                terms: Terms::read(answer)?,
                 generation: count(answer, 5)?,
-                requested_at: millis(answer, 6)?,
                 record: text(answer, 7)?,
             },
             "missing" => Self::Missing,
@@ -225,14 +233,8 @@ impl Canceled {
 pub struct Snapshot {
     /// How it stands.
     pub state: State,
-    /// When its code ends.
-    pub expires_at: Timestamp,
-    /// When another mail may be asked for.
-    pub resend_at: Timestamp,
-    /// Guesses left.
-    pub attempts_left: u32,
-    /// When it was accepted.
-    pub requested_at: Timestamp,
+    /// Its times and counts.
+    pub terms: Terms,
 }
 
 impl Snapshot {
@@ -241,13 +243,7 @@ impl Snapshot {
         if said == "missing" {
             return Ok(None);
         }
-        Ok(Some(Self {
-            state: State::read(&said)?,
-            expires_at: millis(answer, 2)?,
-            resend_at: millis(answer, 3)?,
-            attempts_left: count(answer, 4)?,
-            requested_at: millis(answer, 6)?,
-        }))
+        Ok(Some(Self { state: State::read(&said)?, terms: Terms::read(answer)? }))
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use otp_nats::VerificationId;
 use secrecy::ExposeSecret;
 
-use super::{Accepted, AcceptedTimes, NewVerification, Verifications};
+use super::{Accepted, NewVerification, Verifications};
 use crate::problem::Problem;
-use crate::store::Claimed;
+use crate::store::{Claimed, Terms};
 
 /// A request under way holds its key so long: longer than any request takes.
 const UNDER_WAY: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ impl Verifications {
         let id = match self.timed(self.store.claim(&name, &fingerprint, &fresh, UNDER_WAY, life)).await? {
             Claimed::Ours(id) => id,
             Claimed::Done(id, answer) => {
-                let times: AcceptedTimes = serde_json::from_str(&answer).map_err(|_| Problem::Internal)?;
+                let times: Terms = serde_json::from_str(&answer).map_err(|_| Problem::Internal)?;
                 return Ok(self.accepted(id, new.email.masked(), times));
             }
             Claimed::Busy(retry_after) => return Err(Problem::IdempotencyConflict { retry_after }),

@@ -6,7 +6,7 @@ use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 
-use super::{Accepted, AcceptedTimes, Verifications, internal, over};
+use super::{Accepted, Verifications, internal, over};
 use crate::problem::Problem;
 use crate::store::Resent;
 
@@ -28,14 +28,15 @@ impl Verifications {
     async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
         let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
         match resent.map_err(|violations| self.limited(violations))? {
-            Resent::Allowed { at, requested_at, expires_at, resend_at, attempts_left, generation, record } => {
+            Resent::Allowed { at, terms, generation, record } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
-                if let Err(problem) = self.publish_request(&id, at, expires_at, generation, &record, trace).await {
+                if let Err(problem) = self.publish_request(&id, at, terms.expires_at, generation, &record, trace).await
+                {
                     self.quietly(self.store.undo_resend(&id, at, generation)).await;
                     return Err(problem);
                 }
                 let masked = otp_nats::mask::mask_address(record.email.expose_secret());
-                Ok(self.accepted(id, masked, AcceptedTimes { requested_at, expires_at, resend_at, attempts_left }))
+                Ok(self.accepted(id, masked, terms))
             }
             Resent::Over { state, just_expired } => {
                 if let Some(generation) = just_expired {

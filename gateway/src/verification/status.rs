@@ -57,9 +57,9 @@ impl Verifications {
         Ok(Status {
             id,
             status: state(&snapshot, &recorded),
-            expires_at: snapshot.expires_at,
-            resend_at: snapshot.resend_at,
-            attempts_left: snapshot.attempts_left,
+            expires_at: snapshot.terms.expires_at,
+            resend_at: snapshot.terms.resend_at,
+            attempts_left: snapshot.terms.attempts_left,
             timeline: entries,
             timeline_complete: complete,
         })
@@ -68,8 +68,8 @@ impl Verifications {
 
 /// The first event, which the mailers' stream holds and which needs no look-up.
 fn requested(snapshot: &Snapshot) -> Option<TimelineEntry> {
-    let data = RawValue::from_string(format!("{{\"expires_at\":\"{}\"}}", snapshot.expires_at)).ok()?;
-    Some(TimelineEntry { seq: 0, event: EventKind::Requested, at: snapshot.requested_at, data })
+    let data = RawValue::from_string(format!("{{\"expires_at\":\"{}\"}}", snapshot.terms.expires_at)).ok()?;
+    Some(TimelineEntry { seq: 0, event: EventKind::Requested, at: snapshot.terms.requested_at, data })
 }
 
 fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
