@@ -6,6 +6,7 @@ pub mod dns;
 pub mod inbox;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod settings;
 pub mod stack;
 pub mod suite;
