@@ -6,6 +6,7 @@ mod caller;
 mod control;
 mod keys;
 mod launch;
+mod links;
 mod lock;
 mod members;
 mod notices;
@@ -30,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dns::Zone;
 use crate::inbox::Inbox;
+use links::Links;
 use lock::StackLock;
 use members::{Plan, Planner};
 use probe::Probe;
@@ -38,6 +40,7 @@ use supervisor::Supervised;
 
 pub use caller::CallerVariables;
 pub use launch::tail;
+pub use links::{Link, Wire};
 pub use lock::{holder, stop};
 pub use members::Programs;
 pub use notices::Notices;
@@ -102,7 +105,8 @@ impl Stack {
         let in_process = TaskTracker::new();
         in_process.spawn(minded("the inbox", inbox.run(token.clone()), options.notices.clone()));
         in_process.spawn(minded("the DNS zone", zone.run(token.clone()), options.notices.clone()));
-        let planner = Planner { dir, ports, programs: options.programs, caller: options.caller, keys };
+        let links = if options.proxied { Links::lay(&ports).await? } else { Links::default() };
+        let planner = Planner { dir, ports, programs: options.programs, caller: options.caller, keys, links };
         clear_logs(&planner.logs());
         let roster = Arc::new(Roster::keep(&planner.dir, first_content(&planner))?);
         let mut stack = Self {

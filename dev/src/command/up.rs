@@ -60,6 +60,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
         ports: settings.ports,
         caller: settings.caller,
         programs: Programs { services, nats, redis },
+        proxied: false,
         notices,
     };
     let ended = runtime.block_on(in_foreground(claim, options));

@@ -10,6 +10,7 @@ use otp_nats::settings::Setting as _;
 
 use super::caller::CallerVariables;
 use super::launch::Launch;
+use super::links::{Link, Links};
 use super::lock;
 use super::part::{Instance, Part};
 use super::ports::Ports;
@@ -53,6 +54,7 @@ pub(super) struct Planner {
     pub(super) programs: Programs,
     pub(super) caller: CallerVariables,
     pub(super) keys: Vec<(String, String)>,
+    pub(super) links: Links,
 }
 
 impl Planner {
@@ -123,26 +125,35 @@ impl Planner {
         let ports = &self.ports;
         let mut own: Vec<(String, String)> = self.keys.clone();
         let mut set = |name: &str, value: String| own.push((name.to_owned(), value));
-        set("OTP_NATS_URL", format!("nats://127.0.0.1:{}", ports.nats));
+        if let Some(link) = Link::to_nats(part) {
+            set("OTP_NATS_URL", self.urls("nats", link, ""));
+        }
         // Another OTP_CODE_TTL at the next start changes the streams; here that is what is wanted.
         set("OTP_STREAM_DRIFT", "update".to_owned());
         let origins = format!("http://127.0.0.1:{0},http://localhost:{0}", ports.gateway);
         match part {
             Part::Gateway => {
-                set("OTP_REDIS_URL", format!("redis://127.0.0.1:{}", ports.redis));
+                set("OTP_REDIS_URL", self.urls("redis", Link::GatewayRedis, ""));
                 set("OTP_EVENTS_URL", format!("ws://127.0.0.1:{}/v1/events", ports.notifier));
                 set("OTP_ALLOWED_ORIGINS", origins);
                 set("OTP_DNS_SERVER", format!("127.0.0.1:{}", ports.dns));
                 set("OTP_OPEN_MODE", "true".to_owned());
             }
             Part::Mailer => {
-                set("OTP_SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", ports.smtp));
+                set("OTP_SMTP_URL", self.urls("smtp", Link::MailerSmtp, "?tls=none"));
                 set("OTP_MAIL_FROM", "DistOTP <otp@localhost.test>".to_owned());
             }
             Part::Notifier => set("OTP_ALLOWED_ORIGINS", origins),
             Part::Nats | Part::Redis => {}
         }
         own
+    }
+
+    /// What a service reaches over a wire, as a list of URLs.
+    fn urls(&self, scheme: &str, link: Link, query: &str) -> String {
+        let addresses = self.links.reach(link, &self.ports);
+        let urls: Vec<String> = addresses.iter().map(|address| format!("{scheme}://{address}{query}")).collect();
+        urls.join(",")
     }
 
     fn launch(&self, instance: Instance, program: &Path, arguments: Vec<OsString>, patience: Duration) -> Launch {

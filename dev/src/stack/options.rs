@@ -25,6 +25,8 @@ pub struct Options {
     pub caller: CallerVariables,
     /// What to run.
     pub programs: Programs,
+    /// Whether there is a wire between any two parts that can be made to fail: see [`super::Stack::link`].
+    pub proxied: bool,
     /// Who is told what happens.
     pub notices: Notices,
 }
@@ -54,6 +56,7 @@ impl Options {
             ports: WantedPorts::default(),
             caller: CallerVariables::default(),
             programs,
+            proxied: false,
             notices: Notices::silent(),
         })
     }
