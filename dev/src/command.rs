@@ -19,8 +19,10 @@ use arguments::Arguments;
 const USAGE: &str = "\
 cargo dev: the local stack and its tests
 
-  cargo dev up [--detach]            starts servers, inbox, DNS zone and services, and minds them until Ctrl-C;
-                                     --detach returns once all are ready
+  cargo dev up [--detach] [--cluster]
+                                     starts servers, inbox, DNS zone and services, and minds them until Ctrl-C;
+                                     --detach returns once all are ready; --cluster runs three NATS nodes, with data
+                                     of their own
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name

@@ -16,6 +16,8 @@ pub struct ToolSettings {
     pub ports: WantedPorts,
     /// A directory with built services; nothing is built then.
     pub binaries: Option<PathBuf>,
+    /// Another nats-server than the one that is installed.
+    pub nats_server: Option<PathBuf>,
     /// What reaches the services.
     pub caller: CallerVariables,
 }
@@ -44,13 +46,14 @@ fn declare(settings: &mut Settings<'_>) -> Option<ToolSettings> {
     let dir: Option<Option<PathBuf>> =
         settings.optional("OTP_DEV_DIR", "Data, logs and stack.json; target/dev in the checkout when unset");
     let binaries = settings.optional("OTP_DEV_BINARIES", "Directory of built services; nothing is built then");
+    let nats_server = settings.optional("OTP_DEV_NATS_SERVER", "Another nats-server than the one that is installed");
     let mut port = |name, default, about| settings.or(name, default, about);
     let gateway = port("OTP_DEV_GATEWAY_PORT", "5000", "API and page; for this and all below, 0 takes a free one");
     let notifier = port("OTP_DEV_NOTIFIER_PORT", "5001", "WebSocket");
     let admin = port("OTP_DEV_ADMIN_PORT", "9500", "Admin port of the gateway; mailer and notifier have the next two");
     let inbox = port("OTP_DEV_INBOX_PORT", "8025", "Page and API of the inbox");
     let smtp = port("OTP_DEV_SMTP_PORT", "1025", "SMTP of the inbox");
-    let nats = port("OTP_DEV_NATS_PORT", "0", "nats-server");
+    let nats = port("OTP_DEV_NATS_PORT", "0", "nats-server; the other nodes of a cluster take free ones");
     let redis = port("OTP_DEV_REDIS_PORT", "0", "redis-server");
     let dns = port("OTP_DEV_DNS_PORT", "0", "DNS zone, UDP and TCP");
     if admin.is_some_and(|admin: u16| admin > u16::MAX - 2) {
@@ -68,7 +71,7 @@ fn declare(settings: &mut Settings<'_>) -> Option<ToolSettings> {
     };
     let dir = dir?.unwrap_or_else(|| workspace::root().join("target/dev"));
     let dir = std::path::absolute(&dir).unwrap_or(dir);
-    Some(ToolSettings { dir, ports, binaries: binaries?, caller: caller() })
+    Some(ToolSettings { dir, ports, binaries: binaries?, nats_server: nats_server?, caller: caller() })
 }
 
 fn caller() -> CallerVariables {

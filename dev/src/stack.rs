@@ -9,6 +9,7 @@ mod launch;
 mod links;
 mod lock;
 mod members;
+mod nats;
 mod notices;
 mod options;
 mod part;
@@ -34,6 +35,7 @@ use crate::inbox::Inbox;
 use links::Links;
 use lock::StackLock;
 use members::{Plan, Planner};
+use nats::Routes;
 use probe::Probe;
 use state::Roster;
 use supervisor::Supervised;
@@ -43,10 +45,11 @@ pub use launch::tail;
 pub use links::{Link, Wire};
 pub use lock::{holder, stop};
 pub use members::Programs;
+pub use nats::NatsNodes;
 pub use notices::Notices;
 pub use options::{Claim, Options};
 pub use part::{Instance, Part};
-pub use ports::{Ports, WantedPorts};
+pub use ports::{NodePorts, Ports, WantedPorts};
 pub use probe::http_client;
 pub use state::{Phase, StackFile};
 pub use status::{Line, Status};
@@ -87,7 +90,7 @@ impl Stack {
     /// # Errors
     /// As [`Claim::take`], or a part does not become ready; the error shows the end of its log.
     pub async fn start(options: Options) -> Result<Self> {
-        let claim = Claim::take(&options.dir, &options.ports, &options.notices)?;
+        let claim = Claim::take(&options.dir, &options.ports, options.nats_nodes, &options.notices)?;
         Self::start_in(claim, options).await
     }
 
@@ -106,7 +109,9 @@ impl Stack {
         in_process.spawn(minded("the inbox", inbox.run(token.clone()), options.notices.clone()));
         in_process.spawn(minded("the DNS zone", zone.run(token.clone()), options.notices.clone()));
         let links = if options.proxied { Links::lay(&ports).await? } else { Links::default() };
-        let planner = Planner { dir, ports, programs: options.programs, caller: options.caller, keys, links };
+        let routes = if options.proxied { Routes::lay(&ports).await? } else { Routes::default() };
+        let (programs, caller) = (options.programs, options.caller);
+        let planner = Planner { dir, ports, programs, caller, keys, links, routes };
         clear_logs(&planner.logs());
         let roster = Arc::new(Roster::keep(&planner.dir, first_content(&planner))?);
         let mut stack = Self {
@@ -128,13 +133,16 @@ impl Stack {
     }
 
     async fn bring_up(&mut self) -> Result<()> {
-        for plan in [self.planner.nats()?, self.planner.redis()?] {
-            self.launch(plan);
-        }
-        for part in Part::SERVERS {
-            self.ready_at_first(part.into()).await?;
-        }
         let ports = self.planner.ports;
+        let nodes: Vec<Instance> = ports.nats_nodes().instances().collect();
+        for node in &nodes {
+            self.launch(self.planner.nats(*node)?);
+        }
+        self.launch(self.planner.redis()?);
+        // A cluster is ready when all of it is: no node before it has met another.
+        for server in nodes.into_iter().chain([Part::Redis.into()]) {
+            self.ready_at_first(server).await?;
+        }
         let each = [
             (Part::Gateway, ports.gateway, ports.gateway_admin),
             (Part::Mailer, 0, ports.mailer_admin),
@@ -252,6 +260,7 @@ async fn minded(name: &str, run: impl Future<Output = Result<()>>, notices: Noti
 
 fn first_content(planner: &Planner) -> StackFile {
     let ports = &planner.ports;
+    let nodes = ports.nats_nodes().instances().map(|node| node.to_string());
     StackFile {
         phase: Phase::Starting,
         gateway: format!("http://127.0.0.1:{}", ports.gateway),
@@ -260,6 +269,9 @@ fn first_content(planner: &Planner) -> StackFile {
         inbox: format!("http://127.0.0.1:{}", ports.inbox),
         smtp: format!("smtp://127.0.0.1:{}", ports.smtp),
         nats: format!("nats://127.0.0.1:{}", ports.nats),
+        nats_nodes: nodes
+            .zip(ports.nats_clients().into_iter().map(|port| format!("nats://127.0.0.1:{port}")))
+            .collect(),
         redis: format!("redis://127.0.0.1:{}", ports.redis),
         dns: format!("dns://127.0.0.1:{}", ports.dns),
         admin: BTreeMap::new(),

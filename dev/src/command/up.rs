@@ -12,11 +12,13 @@ use super::settings;
 use crate::process::{self, Signal};
 use crate::program::{self, Program};
 use crate::settings::ToolSettings;
-use crate::stack::{self, Claim, Notices, Options, Phase, Programs, Stack, StackFile, Status};
+use crate::stack::{self, Claim, NatsNodes, Notices, Options, Phase, Programs, Stack, StackFile, Status};
 use crate::{console, workspace};
 
 /// Set for the process that `--detach` leaves in the background.
 const BACKGROUND: &str = "--background";
+/// Three NATS servers instead of one.
+const CLUSTER: &str = "--cluster";
 /// Longest wait for a stack in the background: a minute for each of the few parts that start one after the other.
 const DETACH_TIMEOUT: Duration = Duration::from_secs(180);
 /// A process that was killed is gone after so long, its locks too.
@@ -29,6 +31,7 @@ const DETACH_TAIL: usize = 40;
 pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let detach = arguments.flag("--detach");
     let background = arguments.flag(BACKGROUND);
+    let nats_nodes = if arguments.flag(CLUSTER) { NatsNodes::Three } else { NatsNodes::One };
     arguments.end()?;
     let mut settings = settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -38,8 +41,9 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
         return Ok(code);
     }
     let notices = Notices::new(|line| console::say(format_args!("cargo dev: {line}")));
-    let claim = Claim::take(&settings.dir, &settings.ports, &notices)?;
-    program::install_missing(&[Program::NatsServer, Program::RedisServer])?;
+    let claim = Claim::take(&settings.dir, &settings.ports, nats_nodes, &notices)?;
+    let installed = settings.nats_server.is_none().then_some(Program::NatsServer);
+    program::install_missing(&installed.into_iter().chain([Program::RedisServer]).collect::<Vec<_>>())?;
     let services = match settings.binaries.take() {
         Some(directory) => directory,
         None => workspace::build_services()?,
@@ -47,17 +51,18 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     settings.binaries = Some(services.clone());
     if detach {
         drop(claim);
-        return in_background(&settings);
+        return in_background(&settings, nats_nodes);
     }
     if background {
         // A session of its own: no terminal's end or Ctrl-C concerns it.
         rustix::process::setsid().context("no session of its own")?;
     }
-    let nats = program::find_or_install(Program::NatsServer)?;
+    let nats = settings.nats_server.map_or_else(|| program::find_or_install(Program::NatsServer), Ok)?;
     let redis = program::find_or_install(Program::RedisServer)?;
     let options = Options {
         dir: settings.dir,
         ports: settings.ports,
+        nats_nodes,
         caller: settings.caller,
         programs: Programs { services, nats, redis },
         proxied: false,
@@ -121,11 +126,14 @@ fn already_running(
 }
 
 /// Starts this program once more, apart from this terminal, and waits until the stack is ready.
-fn in_background(settings: &ToolSettings) -> Result<ExitCode> {
+fn in_background(settings: &ToolSettings, nats_nodes: NatsNodes) -> Result<ExitCode> {
     let log = settings.dir.join("logs/dev.log");
     let output = File::create(&log).with_context(|| format!("{} can't be written", log.display()))?;
     let mut command = Command::new(workspace::this_program().context("this program's file")?);
-    command.args(["up", BACKGROUND]).env("OTP_DEV_DIR", &settings.dir);
+    command
+        .args(["up", BACKGROUND])
+        .args((nats_nodes == NatsNodes::Three).then_some(CLUSTER))
+        .env("OTP_DEV_DIR", &settings.dir);
     if let Some(binaries) = &settings.binaries {
         command.env("OTP_DEV_BINARIES", binaries);
     }
@@ -164,7 +172,7 @@ fn addresses(file: &StackFile) -> String {
         row("events", &file.events, "progress by WebSocket"),
         row("admin", &admin, "/health /ready /metrics"),
         row("smtp", &file.smtp, ""),
-        row("nats", &file.nats, ""),
+        row("nats", &file.nats_nodes.values().map(String::as_str).collect::<Vec<_>>().join(" "), ""),
         row("redis", &file.redis, ""),
         row("dns", &file.dns, ""),
         row("logs", &file.logs.display().to_string(), ""),

@@ -54,7 +54,7 @@ impl Link {
     /// The ports at its far end: one for each node of what is there.
     fn far_end(self, ports: &Ports) -> Vec<u16> {
         match self {
-            Self::GatewayNats | Self::MailerNats | Self::NotifierNats => vec![ports.nats],
+            Self::GatewayNats | Self::MailerNats | Self::NotifierNats => ports.nats_clients(),
             Self::GatewayRedis => vec![ports.redis],
             Self::MailerSmtp => vec![ports.smtp],
             Self::ClientGateway => vec![ports.gateway],

@@ -12,13 +12,14 @@ use super::caller::CallerVariables;
 use super::launch::Launch;
 use super::links::{Link, Links};
 use super::lock;
+use super::nats::Routes;
 use super::part::{Instance, Part};
 use super::ports::Ports;
 use super::probe::Probe;
 use crate::workspace;
 
 /// The servers write what they have and close: seconds at most.
-const SERVER_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const SERVER_PATIENCE: Duration = Duration::from_secs(10);
 /// A service's own deadline for its drain when the caller sets none, as in `otp_nats::shutdown`.
 const DRAIN_DEFAULT: Duration = Duration::from_secs(25);
 /// On top of a service's own deadline.
@@ -55,32 +56,12 @@ pub(super) struct Planner {
     pub(super) caller: CallerVariables,
     pub(super) keys: Vec<(String, String)>,
     pub(super) links: Links,
+    pub(super) routes: Routes,
 }
 
 impl Planner {
     pub(super) fn logs(&self) -> PathBuf {
         self.dir.join("logs")
-    }
-
-    /// nats-server with the configuration that production has, but for the address and the store. The server takes
-    /// the store's directory from the file or the command line, never both, so that line of the file is written anew.
-    pub(super) fn nats(&self) -> Result<Plan> {
-        let store = self.data("nats")?;
-        let production = workspace::root().join("nats/server/nats-server.conf");
-        let text = std::fs::read_to_string(&production).with_context(|| format!("{}", production.display()))?;
-        let configuration = self.dir.join("nats-server.conf");
-        std::fs::write(&configuration, with_store(&text, &store)?)?;
-        let port = self.ports.nats;
-        let arguments = [
-            "-c".into(),
-            configuration.into_os_string(),
-            "-a".into(),
-            "127.0.0.1".into(),
-            "-p".into(),
-            port.to_string().into(),
-        ];
-        let launch = self.launch(Part::Nats.into(), &self.programs.nats, arguments.into(), SERVER_PATIENCE);
-        Ok(Plan { launch, probe: Probe::Nats(port), port: Some(port), admin: None })
     }
 
     /// redis-server with a log of all writes, as production has it.
@@ -128,6 +109,9 @@ impl Planner {
         if let Some(link) = Link::to_nats(part) {
             set("OTP_NATS_URL", self.urls("nats", link, ""));
         }
+        if self.ports.cluster.is_some() {
+            set("OTP_STREAM_REPLICAS", "3".to_owned());
+        }
         // Another OTP_CODE_TTL at the next start changes the streams; here that is what is wanted.
         set("OTP_STREAM_DRIFT", "update".to_owned());
         let origins = format!("http://127.0.0.1:{0},http://localhost:{0}", ports.gateway);
@@ -156,7 +140,13 @@ impl Planner {
         urls.join(",")
     }
 
-    fn launch(&self, instance: Instance, program: &Path, arguments: Vec<OsString>, patience: Duration) -> Launch {
+    pub(super) fn launch(
+        &self,
+        instance: Instance,
+        program: &Path,
+        arguments: Vec<OsString>,
+        patience: Duration,
+    ) -> Launch {
         Launch {
             instance,
             program: program.to_owned(),
@@ -169,28 +159,9 @@ impl Planner {
         }
     }
 
-    fn data(&self, name: &str) -> Result<PathBuf> {
+    pub(super) fn data(&self, name: &str) -> Result<PathBuf> {
         let path = self.dir.join(name);
         std::fs::create_dir_all(&path).with_context(|| format!("{} can't be made", path.display()))?;
         Ok(path)
-    }
-}
-
-fn with_store(configuration: &str, store: &Path) -> Result<String> {
-    let (before, rest) = configuration.split_once("store_dir:").context("nats-server.conf sets no store_dir")?;
-    let (_, after) = rest.split_once('\n').context("nats-server.conf ends within store_dir")?;
-    Ok(format!("{before}store_dir: {:?}\n{after}", store.display().to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_store_of_the_configuration_changes() {
-        let text = "jetstream {\n  # Where.\n  store_dir: \"/var/lib/nats\"\n}\n";
-        let expected = "jetstream {\n  # Where.\n  store_dir: \"/here/nats\"\n}\n";
-        assert_eq!(with_store(text, Path::new("/here/nats")).expect("has a store"), expected);
-        assert!(with_store("jetstream {}", Path::new("/here")).is_err());
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::caller::CallerVariables;
 use super::lock::{self, StackLock};
 use super::members::Programs;
+use super::nats::NatsNodes;
 use super::notices::Notices;
 use super::ports::{Ports, WantedPorts};
 use crate::program::{self, Program};
@@ -21,6 +22,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Which ports; 0 takes free ones.
     pub ports: WantedPorts,
+    /// How many NATS servers.
+    pub nats_nodes: NatsNodes,
     /// Settings for the services beside the stack's own.
     pub caller: CallerVariables,
     /// What to run.
@@ -40,7 +43,8 @@ impl Options {
     pub fn isolated(dir: &Path) -> Result<Self> {
         static SERVICES: Mutex<Option<PathBuf>> = Mutex::new(None);
         let mut known = SERVICES.lock().unwrap_or_else(PoisonError::into_inner);
-        let services = match (known.take(), ToolSettings::read()?.binaries) {
+        let settings = ToolSettings::read()?;
+        let services = match (known.take(), settings.binaries) {
             (Some(built), _) | (None, Some(built)) => built,
             (None, None) => workspace::build_services()?,
         };
@@ -48,12 +52,13 @@ impl Options {
         drop(known);
         let programs = Programs {
             services,
-            nats: program::find_or_install(Program::NatsServer)?,
+            nats: settings.nats_server.map_or_else(|| program::find_or_install(Program::NatsServer), Ok)?,
             redis: program::find_or_install(Program::RedisServer)?,
         };
         Ok(Self {
             dir: dir.to_owned(),
             ports: WantedPorts::default(),
+            nats_nodes: NatsNodes::One,
             caller: CallerVariables::default(),
             programs,
             proxied: false,
@@ -75,7 +80,7 @@ impl Claim {
     ///
     /// # Errors
     /// A stack is running in the directory, or ports are taken: all of them are named, with what to set.
-    pub fn take(dir: &Path, wanted: &WantedPorts, notices: &Notices) -> Result<Self> {
+    pub fn take(dir: &Path, wanted: &WantedPorts, nodes: NatsNodes, notices: &Notices) -> Result<Self> {
         std::fs::create_dir_all(dir.join("logs")).with_context(|| format!("{} can't be made", dir.display()))?;
         let dir = dir.canonicalize().with_context(|| format!("{} can't be found", dir.display()))?;
         let lock = StackLock::take(&dir)?;
@@ -83,6 +88,6 @@ impl Claim {
         if !left.is_empty() {
             notices.say(&format!("ended what an earlier stack left behind: {}", left.join(", ")));
         }
-        Ok(Self { ports: wanted.choose()?, dir, lock })
+        Ok(Self { ports: wanted.choose(nodes)?, dir, lock })
     }
 }

@@ -61,6 +61,15 @@ pub struct Instance {
     pub number: u16,
 }
 
+impl Instance {
+    /// The instance with this name: `gateway`, `gateway-2`.
+    pub fn of(name: &str) -> Option<Self> {
+        let part = Part::of(name)?;
+        let number = name.split_once('-').map_or(Some(1), |(_, number)| number.parse().ok())?;
+        Some(Self { part, number }).filter(|instance| instance.to_string() == name)
+    }
+}
+
 impl From<Part> for Instance {
     fn from(part: Part) -> Self {
         Self { part, number: 1 }
@@ -84,8 +93,14 @@ mod tests {
     fn names_lead_back_to_parts() {
         for part in Part::SERVICES.into_iter().chain(Part::SERVERS) {
             assert_eq!(Part::of(part.name()), Some(part));
-            assert_eq!(Part::of(&Instance { part, number: 2 }.to_string()), Some(part));
+            for number in [1, 2] {
+                let instance = Instance { part, number };
+                assert_eq!(Part::of(&instance.to_string()), Some(part));
+                assert_eq!(Instance::of(&instance.to_string()), Some(instance));
+            }
         }
-        assert_eq!(Part::of("dev"), None);
+        for name in ["dev", "nats-", "nats-x", "nats-01", "nats-1"] {
+            assert_eq!(Instance::of(name), None, "{name}");
+        }
     }
 }

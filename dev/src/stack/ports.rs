@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::{Result, bail};
 
+use super::nats::NatsNodes;
+
 /// Free ports are looked for here: below what systems give to outgoing connections (32768 and up on Linux, 49152 on
 /// macOS), so that a server which comes back finds its port as it left it, and a client that keeps trying meanwhile
 /// can't be given that very port.
@@ -24,7 +26,7 @@ pub struct WantedPorts {
     pub inbox: u16,
     /// The inbox's SMTP.
     pub smtp: u16,
-    /// nats-server.
+    /// nats-server, the first one of a cluster.
     pub nats: u16,
     /// redis-server.
     pub redis: u16,
@@ -45,8 +47,10 @@ pub struct Ports {
     pub inbox: u16,
     /// The inbox's SMTP.
     pub smtp: u16,
-    /// nats-server.
+    /// nats-server, the first one of a cluster.
     pub nats: u16,
+    /// The nodes of a cluster; none where there is a single server.
+    pub cluster: Option<[NodePorts; 3]>,
     /// redis-server.
     pub redis: u16,
     /// The DNS zone, UDP and TCP.
@@ -59,20 +63,60 @@ pub struct Ports {
     pub notifier_admin: u16,
 }
 
+/// The ports of one node of a NATS cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodePorts {
+    /// Clients.
+    pub client: u16,
+    /// The other nodes.
+    pub route: u16,
+    /// Monitoring: `/healthz`.
+    pub monitor: u16,
+}
+
+impl Ports {
+    /// How many NATS servers there are.
+    pub const fn nats_nodes(&self) -> NatsNodes {
+        if self.cluster.is_some() { NatsNodes::Three } else { NatsNodes::One }
+    }
+
+    /// Where clients reach NATS: a port for each server.
+    pub fn nats_clients(&self) -> Vec<u16> {
+        self.cluster.map_or_else(|| vec![self.nats], |nodes| nodes.map(|node| node.client).to_vec())
+    }
+
+    /// The node of a cluster with this number; they are counted from 1.
+    pub(super) fn node(&self, number: u16) -> Option<NodePorts> {
+        self.cluster?.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+}
+
 impl WantedPorts {
     /// Chooses all ports. They are free now; nothing holds them until their servers start.
     ///
     /// # Errors
     /// Some are taken: all of them are named, each with the variable that moves it.
-    pub fn choose(&self) -> Result<Ports> {
+    pub fn choose(&self, nodes: NatsNodes) -> Result<Ports> {
         let mut choice = Choice::default();
         let admin = |offset: u16| if self.admin == 0 { 0 } else { self.admin.saturating_add(offset) };
+        let nats = choice.take("nats-server", "OTP_DEV_NATS_PORT", self.nats);
+        let mut another = |what| choice.take(what, "OTP_DEV_NATS_PORT", 0);
+        let mut node = |client: Option<u16>| NodePorts {
+            client: client.unwrap_or_else(|| another("a NATS node")),
+            route: another("a NATS node's routes"),
+            monitor: another("a NATS node's monitoring"),
+        };
+        let cluster = match nodes {
+            NatsNodes::One => None,
+            NatsNodes::Three => Some([node(Some(nats)), node(None), node(None)]),
+        };
         let ports = Ports {
             gateway: choice.take("the gateway", "OTP_DEV_GATEWAY_PORT", self.gateway),
             notifier: choice.take("the notifier", "OTP_DEV_NOTIFIER_PORT", self.notifier),
             inbox: choice.take("the inbox's page", "OTP_DEV_INBOX_PORT", self.inbox),
             smtp: choice.take("the inbox's SMTP", "OTP_DEV_SMTP_PORT", self.smtp),
-            nats: choice.take("nats-server", "OTP_DEV_NATS_PORT", self.nats),
+            nats,
+            cluster,
             redis: choice.take("redis-server", "OTP_DEV_REDIS_PORT", self.redis),
             dns: choice.take("the DNS zone", DNS, self.dns),
             gateway_admin: choice.take("the gateway's admin port", "OTP_DEV_ADMIN_PORT", admin(0)),
@@ -148,9 +192,11 @@ mod tests {
 
     #[test]
     fn free_ports_differ() {
-        let ports = WantedPorts::default().choose().expect("free ports");
+        let ports = WantedPorts::default().choose(NatsNodes::Three).expect("free ports");
         let mut all = vec![ports.gateway, ports.notifier, ports.inbox, ports.smtp, ports.nats, ports.redis, ports.dns];
         all.extend([ports.gateway_admin, ports.mailer_admin, ports.notifier_admin]);
+        let nodes = ports.cluster.expect("a cluster");
+        all.extend(nodes.iter().flat_map(|node| [node.client, node.route, node.monitor]).skip(1));
         let count = all.len();
         all.sort_unstable();
         all.dedup();
@@ -163,7 +209,7 @@ mod tests {
         let (first, second) = (free().expect("free"), free().expect("free"));
         let _holding = (bind(first, false).expect("bind"), bind(second, false).expect("bind"));
         let wanted = WantedPorts { gateway: first, smtp: second, ..WantedPorts::default() };
-        let said = wanted.choose().expect_err("taken").to_string();
+        let said = wanted.choose(NatsNodes::One).expect_err("taken").to_string();
         assert!(said.contains(&format!("port {first} for the gateway is taken")), "{said}");
         assert!(said.contains("OTP_DEV_GATEWAY_PORT"), "{said}");
         assert!(said.contains(&format!("port {second} for the inbox's SMTP is taken")), "{said}");
@@ -174,6 +220,6 @@ mod tests {
     fn the_same_port_for_two_is_a_fault() {
         let port = free().expect("free");
         let wanted = WantedPorts { gateway: port, notifier: port, ..WantedPorts::default() };
-        assert!(wanted.choose().expect_err("twice").to_string().contains("OTP_DEV_NOTIFIER_PORT"));
+        assert!(wanted.choose(NatsNodes::One).expect_err("twice").to_string().contains("OTP_DEV_NOTIFIER_PORT"));
     }
 }

@@ -35,8 +35,10 @@ pub struct StackFile {
     pub inbox: String,
     /// `smtp://127.0.0.1:1025`: where the inbox takes mail.
     pub smtp: String,
-    /// `nats://127.0.0.1:PORT`.
+    /// `nats://127.0.0.1:PORT`; of a cluster, the first node.
     pub nats: String,
+    /// All NATS servers by instance.
+    pub nats_nodes: BTreeMap<String, String>,
     /// `redis://127.0.0.1:PORT`.
     pub redis: String,
     /// `dns://127.0.0.1:PORT` (RFC 4501): the DNS zone, UDP and TCP.

@@ -70,13 +70,13 @@ fn parts(file: &StackFile) -> Vec<(Line, Probe)> {
         };
         (line(name, place), Probe::Http(format!("{admin}/ready")))
     });
+    let nodes = file.nats_nodes.iter().map(|(name, url)| (line(name, url), Probe::Nats(port(url))));
     let servers = [
-        (line("nats", &file.nats), Probe::Nats(port(&file.nats))),
         (line("redis", &file.redis), Probe::Redis(port(&file.redis))),
         (line("inbox", &file.inbox), Probe::Http(format!("{}/readyz", file.inbox))),
         (line("dns", &file.dns), Probe::Dns(port(&file.dns))),
     ];
-    services.chain(servers).collect()
+    services.chain(nodes).chain(servers).collect()
 }
 
 /// The port at the end of an address; 0, where nobody answers, for an address without one.

@@ -1,7 +1,7 @@
 //! The stack itself: what the tests of all else rely on.
 
 use otp_dev::process::{self, Signal};
-use otp_dev::stack::{self, Claim, Notices, Options, Part, Phase, Stack, StackFile, Status, WantedPorts};
+use otp_dev::stack::{self, Claim, NatsNodes, Notices, Options, Part, Phase, Stack, StackFile, Status, WantedPorts};
 
 use crate::support::{System, eventually};
 
@@ -30,7 +30,8 @@ async fn everything_is_ready_and_written_down_and_gone_afterwards() {
     let status = Status::of(&dir).await.expect("asked");
     assert!(status.all_ready(), "{status:?}");
     assert_eq!(stack::holder(&dir), Some(std::process::id()));
-    let refused = Claim::take(&dir, &WantedPorts::default(), &Notices::silent()).expect_err("taken").to_string();
+    let refused =
+        Claim::take(&dir, &WantedPorts::default(), NatsNodes::One, &Notices::silent()).expect_err("taken").to_string();
     assert!(refused.contains("already running"), "{refused}");
 
     system.stack.stop().await;
