@@ -22,6 +22,9 @@
 //! | `drop-after` | the message is stored, and the connection closes without the 250 |
 //! | `reject-data` | `554 5.6.0` after the final dot; nothing is stored |
 //!
+//! The program that runs an inbox can make it a relay that fails in any other way, by a [`Script`], and can have it
+//! count what it keeps and acknowledges, by a [`Tally`].
+//!
 //! # HTTP
 //!
 //! | request | answers |
@@ -42,7 +45,10 @@ mod fault;
 mod lines;
 mod mailbox;
 mod receiver;
+mod replies;
+mod script;
 mod session;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -58,6 +64,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use mailbox::Mailbox;
+use session::Shared;
+
+pub use script::{Fault, Rule, Script, Verb};
+pub use tally::{Copies, Tally};
 
 /// How long open HTTP requests may take once the inbox is told to stop: none has work that needs more.
 const HTTP_DRAIN: Duration = Duration::from_secs(2);
@@ -70,6 +80,8 @@ pub struct Inbox {
     http: TcpListener,
     http_addr: SocketAddr,
     mailbox: Arc<Mailbox>,
+    script: Script,
+    tally: Tally,
     connections_max: usize,
 }
 
@@ -83,7 +95,8 @@ impl Inbox {
         let (smtp, smtp_addr) = listen(smtp).await.context("the inbox's SMTP port")?;
         let (http, http_addr) = listen(http).await.context("the inbox's HTTP port")?;
         let connections_max = receiver::CONNECTIONS_MAX;
-        Ok(Self { smtp, smtp_addr, http, http_addr, mailbox: Arc::default(), connections_max })
+        let (mailbox, script, tally) = Default::default();
+        Ok(Self { smtp, smtp_addr, http, http_addr, mailbox, script, tally, connections_max })
     }
 
     /// Where mail is delivered.
@@ -96,6 +109,16 @@ impl Inbox {
         self.http_addr
     }
 
+    /// What goes wrong on the SMTP side; at first nothing does.
+    pub fn script(&self) -> Script {
+        self.script.clone()
+    }
+
+    /// Counts the mails that are kept, once it is started.
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
+    }
+
     /// Serves both ports until `shutdown` is cancelled; SMTP clients are then told 421.
     ///
     /// # Errors
@@ -103,7 +126,8 @@ impl Inbox {
     /// When the HTTP server fails as a whole, which axum does not do at present.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let mailbox = Arc::clone(&self.mailbox);
-        let receiver = receiver::receive(self.smtp, mailbox, self.connections_max, shutdown.clone());
+        let shared = Shared { mailbox, script: self.script, tally: self.tally, ..Shared::default() };
+        let receiver = receiver::receive(self.smtp, shared, self.connections_max, shutdown.clone());
         let http = self.http.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY not set");

@@ -15,6 +15,7 @@ mod options;
 mod part;
 mod ports;
 mod probe;
+mod relay;
 mod state;
 mod status;
 mod supervisor;
@@ -37,6 +38,7 @@ use lock::StackLock;
 use members::{Plan, Planner};
 use nats::Routes;
 use probe::Probe;
+use relay::Relay;
 use state::Roster;
 use supervisor::Supervised;
 
@@ -69,6 +71,7 @@ pub struct Stack {
     planner: Planner,
     roster: Arc<Roster>,
     notices: Notices,
+    relay: Relay,
     client: reqwest::Client,
     in_process: TaskTracker,
     stop_in_process: DropGuard,
@@ -104,6 +107,7 @@ impl Stack {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let inbox = Inbox::bind(local(ports.smtp), local(ports.inbox)).await?;
         let zone = Zone::bind(local(ports.dns)).await?;
+        let relay = Relay::of(&inbox);
         let token = CancellationToken::new();
         let in_process = TaskTracker::new();
         in_process.spawn(minded("the inbox", inbox.run(token.clone()), options.notices.clone()));
@@ -119,6 +123,7 @@ impl Stack {
             planner,
             roster,
             notices: options.notices,
+            relay,
             client: http_client()?,
             in_process,
             stop_in_process: token.drop_guard(),

@@ -9,6 +9,8 @@ pub(super) enum Command<'a> {
     Hello,
     /// EHLO.
     ExtendedHello,
+    /// STARTTLS.
+    StartTls,
     /// MAIL FROM.
     Mail {
         /// The sender, empty for the null path.
@@ -60,6 +62,7 @@ impl<'a> Command<'a> {
         match verb.to_ascii_uppercase().as_str() {
             "HELO" if !rest.is_empty() => Ok(Self::Hello),
             "EHLO" if !rest.is_empty() => Ok(Self::ExtendedHello),
+            "STARTTLS" if rest.is_empty() => Ok(Self::StartTls),
             "MAIL" => mail(rest),
             "RCPT" => recipient(rest),
             "DATA" if rest.is_empty() => Ok(Self::Data),
@@ -68,7 +71,7 @@ impl<'a> Command<'a> {
             "NOOP" => Ok(Self::Noop),
             "VRFY" => Ok(Self::Verify),
             "HELP" => Ok(Self::Help),
-            "HELO" | "EHLO" | "DATA" | "RSET" | "QUIT" => Err(Misread::Arguments),
+            "HELO" | "EHLO" | "STARTTLS" | "DATA" | "RSET" | "QUIT" => Err(Misread::Arguments),
             _ => Err(Misread::Unknown),
         }
     }

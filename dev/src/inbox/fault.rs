@@ -1,4 +1,5 @@
-//! The faults that a recipient's local part asks for; the table stands in the inbox's documentation.
+//! The faults that a recipient's local part asks for; the table stands in the inbox's documentation. Beside them there
+//! is the script of the program that runs the inbox: [`super::Script`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ const COUNTED_ADDRESSES_MAX: usize = 10_000;
 
 /// What goes wrong for a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum AskedFault {
     /// A permanent refusal at RCPT.
     Refuse,
     /// A temporary refusal at every RCPT.
@@ -25,7 +26,7 @@ pub(super) enum Fault {
     RejectData,
 }
 
-impl Fault {
+impl AskedFault {
     /// The fault that an address asks for, if any.
     pub(super) fn of(address: &str) -> Option<Self> {
         let (local, _domain) = address.rsplit_once('@')?;

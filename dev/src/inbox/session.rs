@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use super::command::{Command, Misread};
-use super::fault::{Deferrals, Fault};
+use super::fault::{AskedFault, Deferrals};
 use super::lines::Line;
 use super::mailbox::Mailbox;
+use super::replies::Replies;
+use super::script::{Fault, Script, Verb};
+use super::tally::Tally;
 
 /// Octets of a message; the EHLO answer says the same. A verification mail has some thousand.
 pub(super) const MESSAGE_OCTETS_MAX: usize = 1_048_576;
@@ -17,7 +20,7 @@ pub(super) const MESSAGE_OCTETS_MAX: usize = 1_048_576;
 const RECIPIENTS_MAX: usize = 100;
 
 /// Said when the connection opens.
-pub(super) const GREETING: &str = "220 inbox.test ESMTP development inbox\r\n";
+const GREETING: &str = "220 inbox.test ESMTP development inbox\r\n";
 /// Said when there are too many connections.
 pub(super) const BUSY: &str = "421 4.3.2 too many connections\r\n";
 /// Said when a client was silent for too long.
@@ -25,7 +28,8 @@ pub(super) const IDLE: &str = "421 4.4.2 idle for too long\r\n";
 /// Said when the inbox stops.
 pub(super) const STOPPING: &str = "421 4.3.2 the inbox is stopping\r\n";
 
-const EXTENSIONS: &str = "250-inbox.test\r\n250-PIPELINING\r\n250-SIZE 1048576\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
+const TLS_EXTENSION: &str = "250-STARTTLS\r\n";
+const EXTENSIONS: &str = "250-PIPELINING\r\n250-SIZE 1048576\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
                           250 ENHANCEDSTATUSCODES\r\n";
 const TOO_BIG: &str = "552 5.3.4 message too big\r\n";
 
@@ -38,6 +42,12 @@ pub(super) enum Then {
     Hang,
     /// The connection closes once the replies are sent.
     Close,
+    /// The connection is reset.
+    Reset,
+    /// A reply without end.
+    Flood,
+    /// Octets that make no sense, whatever comes next.
+    Garble,
 }
 
 /// What all sessions share.
@@ -47,6 +57,10 @@ pub(super) struct Shared {
     pub(super) mailbox: Arc<Mailbox>,
     /// The counts behind `defer-once` and `defer-twice`.
     pub(super) deferrals: Deferrals,
+    /// What goes wrong.
+    pub(super) script: Script,
+    /// Counts what is kept.
+    pub(super) tally: Tally,
 }
 
 /// A conversation.
@@ -63,7 +77,7 @@ struct Envelope {
     from: String,
     utf8: bool,
     to: Vec<String>,
-    fault: Option<Fault>,
+    fault: Option<AskedFault>,
 }
 
 #[derive(Debug)]
@@ -73,6 +87,8 @@ struct Body {
     refusal: Option<&'static str>,
     /// Whether the line before ended in CR LF: only then does a dot end the message, or else mail could be smuggled.
     after_crlf: bool,
+    /// Whether a line of it has come.
+    has_begun: bool,
 }
 
 impl Session {
@@ -81,60 +97,112 @@ impl Session {
         Self { shared, greeted: false, envelope: None, body: None }
     }
 
+    /// Speaks first.
+    pub(super) fn open(&self, replies: &mut Replies) -> Then {
+        self.unless_scripted(Verb::Greeting, None, replies, |replies| {
+            replies.say(GREETING);
+            Then::Listen
+        })
+    }
+
     /// Takes a line, appends what is to be replied, and says how to go on.
-    pub(super) fn take(&mut self, line: &Line<'_>, replies: &mut Vec<u8>) -> Then {
-        let mut reply = |text: &str| replies.extend_from_slice(text.as_bytes());
-        if let Some(body) = &mut self.body {
-            if self.envelope.as_ref().is_some_and(|envelope| envelope.fault == Some(Fault::DropInData)) {
-                return Then::Close;
+    pub(super) fn take(&mut self, line: &Line<'_>, replies: &mut Replies) -> Then {
+        replies.after_a_line(|replies| {
+            if self.body.is_some() {
+                return self.take_body(line, replies);
             }
-            if body.take(line) { Then::Listen } else { self.finish(reply) }
-        } else {
             match line {
                 Line::Whole(line) => match Command::parse(line) {
-                    Ok(command) => self.obey(&command, reply),
-                    Err(misread) => {
-                        reply(misread_reply(misread));
-                        Then::Listen
-                    }
+                    Ok(command) => return self.hear(&command, replies),
+                    Err(misread) => replies.say(misread_reply(misread)),
                 },
-                Line::BareLineFeed => {
-                    reply("500 5.5.2 a line ends in CR LF\r\n");
-                    Then::Listen
-                }
-                Line::TooLong => {
-                    reply("500 5.5.2 line too long\r\n");
-                    Then::Listen
-                }
+                Line::BareLineFeed => replies.say("500 5.5.2 a line ends in CR LF\r\n"),
+                Line::TooLong => replies.say("500 5.5.2 line too long\r\n"),
             }
+            Then::Listen
+        })
+    }
+
+    /// What the script has for this case; else the usual.
+    fn unless_scripted(
+        &self,
+        at: Verb,
+        to: Option<&str>,
+        replies: &mut Replies,
+        usual: impl FnOnce(&mut Replies) -> Then,
+    ) -> Then {
+        match self.shared.script.fault(at, to) {
+            Some(fault) => replies.go_wrong(&fault, usual),
+            None => usual(replies),
         }
     }
 
-    fn obey(&mut self, command: &Command<'_>, mut reply: impl FnMut(&str)) -> Then {
+    fn take_body(&mut self, line: &Line<'_>, replies: &mut Replies) -> Then {
+        let Some(body) = &mut self.body else { return Then::Close };
+        if self.envelope.as_ref().is_some_and(|envelope| envelope.fault == Some(AskedFault::DropInData)) {
+            return Then::Close;
+        }
+        let begins = !std::mem::replace(&mut body.has_begun, true);
+        if !body.take(line) {
+            return self.finish(replies);
+        }
+        if begins {
+            let to = self.envelope.as_ref().and_then(Envelope::last_recipient);
+            return self.unless_scripted(Verb::Body, to, replies, |_| Then::Listen);
+        }
+        Then::Listen
+    }
+
+    /// Obeys a command, unless the script has something else for it.
+    fn hear(&mut self, command: &Command<'_>, replies: &mut Replies) -> Then {
+        let (at, to) = match command {
+            Command::Hello | Command::ExtendedHello => (Verb::Ehlo, None),
+            Command::StartTls => (Verb::StartTls, None),
+            Command::Mail { .. } => (Verb::Mail, None),
+            Command::Recipient { to } => (Verb::Rcpt, Some(*to)),
+            Command::Data => (Verb::Data, self.envelope.as_ref().and_then(Envelope::last_recipient)),
+            Command::Reset => (Verb::Rset, None),
+            Command::Quit => (Verb::Quit, None),
+            Command::Noop | Command::Verify | Command::Help => return self.obey(command, replies),
+        };
+        match self.shared.script.fault(at, to) {
+            Some(Fault::Bare) => self.obey(&Command::Hello, replies),
+            Some(fault) => replies.go_wrong(&fault, |replies| self.obey(command, replies)),
+            None => self.obey(command, replies),
+        }
+    }
+
+    fn obey(&mut self, command: &Command<'_>, replies: &mut Replies) -> Then {
         match command {
             Command::Hello => {
                 self.greet();
-                reply("250 inbox.test\r\n");
+                replies.say("250 inbox.test\r\n");
             }
             Command::ExtendedHello => {
                 self.greet();
-                reply(EXTENSIONS);
+                replies.say("250-inbox.test\r\n");
+                if self.shared.script.offers_tls() {
+                    replies.say(TLS_EXTENSION);
+                }
+                replies.say(EXTENSIONS);
             }
-            Command::Mail { from, size_octets, utf8 } => reply(self.mail(from, *size_octets, *utf8)),
+            Command::StartTls if self.shared.script.offers_tls() => replies.say("454 4.7.0 no TLS now\r\n"),
+            Command::StartTls => replies.say(misread_reply(Misread::Unknown)),
+            Command::Mail { from, size_octets, utf8 } => replies.say(self.mail(from, *size_octets, *utf8)),
             Command::Recipient { to } => match self.recipient(to) {
-                Some(text) => reply(text),
+                Some(text) => replies.say(text),
                 None => return Then::Hang,
             },
-            Command::Data => reply(self.data()),
+            Command::Data => replies.say(self.data()),
             Command::Reset => {
                 self.envelope = None;
-                reply("250 2.0.0 forgotten\r\n");
+                replies.say("250 2.0.0 forgotten\r\n");
             }
-            Command::Noop => reply("250 2.0.0 fine\r\n"),
-            Command::Verify => reply("252 2.5.2 send some mail and see\r\n"),
-            Command::Help => reply("214 2.0.0 RFC 5321; the faults stand in the inbox's documentation\r\n"),
+            Command::Noop => replies.say("250 2.0.0 fine\r\n"),
+            Command::Verify => replies.say("252 2.5.2 send some mail and see\r\n"),
+            Command::Help => replies.say("214 2.0.0 RFC 5321; the faults stand in the inbox's documentation\r\n"),
             Command::Quit => {
-                reply("221 2.0.0 bye\r\n");
+                replies.say("221 2.0.0 bye\r\n");
                 return Then::Close;
             }
         }
@@ -169,15 +237,15 @@ impl Session {
         if !envelope.utf8 && !to.is_ascii() {
             return Some("553 5.6.7 needs SMTPUTF8\r\n");
         }
-        let fault = Fault::of(to);
+        let fault = AskedFault::of(to);
         let deferred = "451 4.7.1 try again later\r\n";
         match fault {
-            Some(Fault::Refuse) => return Some("550 5.1.1 no such mailbox\r\n"),
-            Some(Fault::Defer) => return Some(deferred),
-            Some(Fault::DeferFirst(times)) if self.shared.deferrals.defer(to, times) => return Some(deferred),
-            Some(Fault::Hang) => return None,
-            Some(Fault::DropInData | Fault::DropAfterData | Fault::RejectData) => envelope.fault = fault,
-            Some(Fault::DeferFirst(_)) | None => {}
+            Some(AskedFault::Refuse) => return Some("550 5.1.1 no such mailbox\r\n"),
+            Some(AskedFault::Defer) => return Some(deferred),
+            Some(AskedFault::DeferFirst(times)) if self.shared.deferrals.defer(to, times) => return Some(deferred),
+            Some(AskedFault::Hang) => return None,
+            Some(AskedFault::DropInData | AskedFault::DropAfterData | AskedFault::RejectData) => envelope.fault = fault,
+            Some(AskedFault::DeferFirst(_)) | None => {}
         }
         envelope.to.push(to.to_owned());
         Some("250 2.1.5 recipient ok\r\n")
@@ -188,29 +256,54 @@ impl Session {
             None => "503 5.5.1 MAIL first\r\n",
             Some(envelope) if envelope.to.is_empty() => "554 5.5.1 no valid recipients\r\n",
             Some(_) => {
-                self.body = Some(Body { raw: Vec::with_capacity(4096), refusal: None, after_crlf: true });
+                self.body = Some(Body::default());
                 "354 end with CR LF . CR LF\r\n"
             }
         }
     }
 
     /// Ends a message after its final dot.
-    fn finish(&mut self, mut reply: impl FnMut(&str)) -> Then {
+    fn finish(&mut self, replies: &mut Replies) -> Then {
         let (Some(body), Some(envelope)) = (self.body.take(), self.envelope.take()) else { return Then::Close };
-        if let Some(refusal) = body.refusal {
-            reply(refusal);
-        } else if envelope.fault == Some(Fault::RejectData) {
-            reply("554 5.6.0 refused as asked\r\n");
-        } else {
-            let id = self.shared.mailbox.keep(envelope.from, envelope.to, body.raw);
-            if envelope.fault == Some(Fault::DropAfterData) {
-                return Then::Close;
+        let to = envelope.last_recipient().map(str::to_owned);
+        self.unless_scripted(Verb::Dot, to.as_deref(), replies, |replies| {
+            if let Some(refusal) = body.refusal {
+                replies.say(refusal);
+            } else if envelope.fault == Some(AskedFault::RejectData) {
+                replies.say("554 5.6.0 refused as asked\r\n");
+            } else {
+                return self.keep(body, envelope, replies);
             }
-            reply("250 2.0.0 kept as ");
-            reply(&id);
-            reply("\r\n");
+            Then::Listen
+        })
+    }
+
+    fn keep(&self, body: Body, envelope: Envelope, replies: &mut Replies) -> Then {
+        let to = envelope.last_recipient().unwrap_or_default().to_owned();
+        let receipt = self.shared.tally.kept(&body.raw, &to);
+        let id = self.shared.mailbox.keep(envelope.from, envelope.to, body.raw);
+        if envelope.fault == Some(AskedFault::DropAfterData) {
+            return Then::Close;
         }
-        Then::Listen
+        self.unless_scripted(Verb::Kept, Some(&to), replies, |replies| {
+            replies.say("250 2.0.0 kept as ");
+            replies.say(&id);
+            replies.say("\r\n");
+            replies.receipts.extend(receipt);
+            Then::Listen
+        })
+    }
+}
+
+impl Envelope {
+    fn last_recipient(&self) -> Option<&str> {
+        self.to.last().map(String::as_str)
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { raw: Vec::with_capacity(4096), refusal: None, after_crlf: true, has_begun: false }
     }
 }
 

@@ -3,6 +3,7 @@
 mod api;
 mod bounds;
 mod faults;
+mod script;
 mod smtp;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Inbox;
+use super::{Inbox, Script, Tally};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -29,6 +30,8 @@ struct Running {
     smtp: SocketAddr,
     url: String,
     http: reqwest::Client,
+    script: Script,
+    tally: Tally,
     shutdown: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -45,8 +48,9 @@ impl Running {
         let shutdown = CancellationToken::new();
         let (smtp, url) = (inbox.smtp_addr(), format!("http://{}", inbox.http_addr()));
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
+        let (script, tally) = (inbox.script(), inbox.tally());
         let task = tokio::spawn(inbox.run(shutdown.clone()));
-        Self { smtp, url, http, shutdown, task }
+        Self { smtp, url, http, script, tally, shutdown, task }
     }
 
     /// A client that was greeted and has said EHLO.
@@ -70,6 +74,15 @@ impl Running {
     async fn stop(self) {
         self.shutdown.cancel();
         timeout(DEADLINE, self.task).await.expect("it ends when told").unwrap().unwrap();
+    }
+}
+
+/// Asks until it is so.
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let started = std::time::Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < DEADLINE, "waited in vain for {what}");
+        tokio::task::yield_now().await;
     }
 }
 

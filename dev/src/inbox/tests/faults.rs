@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::fault::Fault;
+use super::super::fault::AskedFault;
 use super::super::lines::Line;
+use super::super::replies::Replies;
 use super::super::session::{Session, Shared, Then};
 use super::{MAIL, Running};
 
@@ -86,18 +87,18 @@ async fn hang_says_nothing_and_holds_up_its_own_connection_alone() {
 #[test]
 fn hang_is_decided_at_rcpt() {
     let mut session = Session::new(Arc::new(Shared::default()));
-    let mut replies = Vec::new();
+    let mut replies = Replies::default();
     for line in ["EHLO client.test", FROM] {
         assert_eq!(session.take(&Line::Whole(line.as_bytes()), &mut replies), Then::Listen);
     }
-    replies.clear();
+    replies.octets.clear();
     assert_eq!(session.take(&Line::Whole(b"RCPT TO:<hang+1@example.com>"), &mut replies), Then::Hang);
-    assert!(replies.is_empty());
+    assert!(replies.octets.is_empty());
 }
 
 #[test]
 fn ordinary_addresses_ask_for_no_fault() {
     for address in ["ann@example.com", "fail@example.com", "ann+fail550@example.com", "dropped@example.com", "hang"] {
-        assert_eq!(Fault::of(address), None, "{address}");
+        assert_eq!(AskedFault::of(address), None, "{address}");
     }
 }
