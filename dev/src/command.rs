@@ -1,6 +1,7 @@
 //! `cargo dev COMMAND`.
 
 mod arguments;
+mod chaos;
 mod down;
 mod logs;
 mod status;
@@ -26,6 +27,11 @@ cargo dev: the local stack and its tests
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name
+  cargo dev chaos [--minutes N] [--seed S] [--rate R] [--instances N] [--cluster] [--each]
+                  [--break all|none|processes,wires,relay]
+                                     breaks a stack of its own under load, and compares what was promised with what
+                                     happened; exit code 0 when nothing is lost and every second mail has a reason;
+                                     --each breaks everything once, one after the other
   cargo dev test [--quick] [STEP..]  format, lints, contract, all tests, web tests, licences; some steps if named
 ";
 
@@ -41,6 +47,7 @@ pub fn run() -> ExitCode {
         Some("down") => down::run(arguments),
         Some("status") => status::run(arguments),
         Some("logs") => logs::run(arguments),
+        Some("chaos") => chaos::run(arguments),
         Some("test") => test::run(arguments),
         Some("help") => Ok(help()),
         None if arguments.flag("--help") || arguments.flag("-h") => Ok(help()),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use otp_nats::Timestamp;
+
 /// Mails that are told apart. At some 200 octets each they are 400 MB, which only a run of hours at full rate reaches.
 const MAILS_MAX: usize = 2_000_000;
 
@@ -16,6 +18,10 @@ pub struct Copies {
     pub kept: u32,
     /// How often its 250 was given to the network. Fewer than were kept is what explains a second mail.
     pub acknowledged: u32,
+    /// When the first was kept.
+    pub first_at: Timestamp,
+    /// When the last was kept.
+    pub last_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -69,13 +75,16 @@ impl Tally {
         if !self.is_on.load(Ordering::Acquire) {
             return None;
         }
-        let id = message_id(raw);
+        let (id, now) = (message_id(raw), Timestamp::now());
         let mut counted = self.lock();
         if let Some(copies) = counted.by_id.get_mut(&*id) {
             copies.kept = copies.kept.saturating_add(1);
+            copies.last_at = now;
             copies.to = to.into();
         } else if counted.by_id.len() < MAILS_MAX {
-            counted.by_id.insert(id.clone(), Copies { to: to.into(), kept: 1, acknowledged: 0 });
+            counted
+                .by_id
+                .insert(id.clone(), Copies { to: to.into(), kept: 1, acknowledged: 0, first_at: now, last_at: now });
         } else {
             counted.beyond += 1;
         }
@@ -144,8 +153,9 @@ mod tests {
         let first = tally.kept(raw, "ann@a.test").expect("on");
         tally.kept(raw, "Ann@a.test").expect("on");
         tally.acknowledged(&first);
-        let copies = Copies { to: "Ann@a.test".into(), kept: 2, acknowledged: 1 };
-        assert_eq!(tally.copies("<1@a.test>"), Some(copies.clone()));
+        let copies = tally.copies("<1@a.test>").expect("counted");
+        assert_eq!((&*copies.to, copies.kept, copies.acknowledged), ("Ann@a.test", 2, 1));
+        assert!(copies.first_at <= copies.last_at);
         let mut all = Vec::new();
         tally.for_each(|id, copies| all.push((id.to_owned(), copies.clone())));
         assert_eq!(all, [("<1@a.test>".to_owned(), copies)]);

@@ -103,6 +103,27 @@ impl Stack {
         self.ready(instance).await
     }
 
+    /// As [`Stack::release`], without waiting until it is ready: what it needs may be down just now.
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub async fn unhold(&self, which: impl Into<Instance>) -> Result<()> {
+        self.member(which.into())?.supervised.release().await
+    }
+
+    /// As [`Stack::restart`], without waiting until it is ready.
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub async fn bounce(&self, which: impl Into<Instance>) -> Result<()> {
+        self.member(which.into())?.supervised.restart().await
+    }
+
+    /// The instances that run or are to run.
+    pub fn instances(&self) -> Vec<Instance> {
+        self.members.keys().copied().collect()
+    }
+
     /// Waits until an instance is ready, however often it is started meanwhile.
     ///
     /// # Errors

@@ -41,6 +41,19 @@ impl Link {
         Self::ClientNotifier,
     ];
 
+    /// Its two ends.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GatewayNats => "gateway to NATS",
+            Self::GatewayRedis => "gateway to Redis",
+            Self::MailerNats => "mailer to NATS",
+            Self::MailerSmtp => "mailer to relay",
+            Self::NotifierNats => "notifier to NATS",
+            Self::ClientGateway => "client to gateway",
+            Self::ClientNotifier => "client to notifier",
+        }
+    }
+
     /// The wire between a service and NATS.
     pub(super) const fn to_nats(part: Part) -> Option<Self> {
         match part {

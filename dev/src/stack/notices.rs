@@ -18,7 +18,8 @@ impl Notices {
         Self::new(|_| {})
     }
 
-    pub(super) fn say(&self, line: &str) {
+    /// Tells this line.
+    pub fn say(&self, line: &str) {
         (self.0)(line);
     }
 }

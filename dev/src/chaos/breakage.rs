@@ -1,0 +1,128 @@
+//! Breaking a running stack, and mending it.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::verdict::Cause;
+use crate::process::Signal;
+use crate::proxy::Fault;
+use crate::stack::{Instance, Link, Part, Stack};
+
+/// Something that breaks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Breakage {
+    /// A process is killed (SIGKILL) and started again at once.
+    Kill(Instance),
+    /// A process is killed and stays down.
+    Hold(Instance),
+    /// A process stands still (SIGSTOP) and then goes on.
+    Freeze(Instance),
+    /// A process is told to end (SIGTERM), drains, and is started again.
+    Restart(Instance),
+    /// A wire fails.
+    Wire(Link, Fault),
+    /// The connections on a wire are reset once.
+    Cut(Link),
+    /// The relay makes faults that this seed chooses.
+    Relay {
+        /// Of the relay's own chances.
+        seed: u64,
+    },
+}
+
+impl Breakage {
+    /// What it concerns: two breakages of one target don't go together.
+    pub(super) fn target(&self) -> String {
+        match self {
+            Self::Kill(instance) | Self::Hold(instance) | Self::Freeze(instance) | Self::Restart(instance) => {
+                instance.to_string()
+            }
+            Self::Wire(link, _) | Self::Cut(link) => link.name().to_owned(),
+            Self::Relay { .. } => "relay".to_owned(),
+        }
+    }
+
+    /// What it can cause beyond a delay.
+    pub(super) fn can_cause(&self) -> Option<Cause> {
+        match self {
+            Self::Kill(instance) | Self::Hold(instance) | Self::Freeze(instance) | Self::Restart(instance) => {
+                match instance.part {
+                    Part::Mailer => Some(Cause::MailerGone),
+                    Part::Nats => Some(Cause::NotRecorded),
+                    Part::Gateway | Part::Notifier | Part::Redis => None,
+                }
+            }
+            Self::Wire(Link::MailerSmtp, _) | Self::Cut(Link::MailerSmtp) | Self::Relay { .. } => {
+                Some(Cause::AnswerLost)
+            }
+            Self::Wire(Link::MailerNats, _) | Self::Cut(Link::MailerNats) => Some(Cause::NotRecorded),
+            Self::Wire(..) | Self::Cut(_) => None,
+        }
+    }
+
+    /// Breaks it for so long, and mends it.
+    ///
+    /// # Errors
+    /// It can't be mended: the process does not come back.
+    pub(super) async fn last(&self, stack: &Stack, lasts: Duration) -> Result<()> {
+        match self {
+            Self::Kill(instance) => {
+                // One that is down by itself just now is as good as killed.
+                drop(stack.kill(*instance, Signal::Kill).await);
+            }
+            Self::Hold(instance) => {
+                stack.hold(*instance, Signal::Kill).await?;
+                tokio::time::sleep(lasts).await;
+                stack.unhold(*instance).await?;
+            }
+            Self::Freeze(instance) => {
+                let frozen = stack.kill(*instance, Signal::Stop).await;
+                tokio::time::sleep(lasts).await;
+                if frozen.is_ok() {
+                    drop(stack.kill(*instance, Signal::Continue).await);
+                }
+            }
+            Self::Restart(instance) => stack.bounce(*instance).await?,
+            Self::Wire(link, fault) => {
+                let wire = stack.link(*link)?;
+                wire.set(*fault);
+                tokio::time::sleep(lasts).await;
+                wire.set(Fault::None);
+            }
+            Self::Cut(link) => stack.link(*link)?.cut(),
+            Self::Relay { seed } => {
+                super::relay::misbehave(stack.inbox_script(), *seed);
+                tokio::time::sleep(lasts).await;
+                super::relay::behave(stack.inbox_script());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Breakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill(instance) => write!(f, "{instance} is killed"),
+            Self::Hold(instance) => write!(f, "{instance} is killed and stays down"),
+            Self::Freeze(instance) => write!(f, "{instance} stands still"),
+            Self::Restart(instance) => write!(f, "{instance} drains and starts again"),
+            Self::Wire(link, fault) => write!(f, "{}: {}", link.name(), words(*fault)),
+            Self::Cut(link) => write!(f, "{}: connections are reset once", link.name()),
+            Self::Relay { seed } => write!(f, "the relay makes faults (seed {seed})"),
+        }
+    }
+}
+
+fn words(fault: Fault) -> String {
+    match fault {
+        Fault::None => "nothing".to_owned(),
+        Fault::Latency { delay, .. } => format!("{} ms later", delay.as_millis()),
+        Fault::Stall => "stalls".to_owned(),
+        Fault::Reset => "resets every connection".to_owned(),
+        Fault::HalfOpen => "loses everything unsaid".to_owned(),
+        Fault::CutAfter { bytes } => format!("is cut after {bytes} bytes"),
+    }
+}
