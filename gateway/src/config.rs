@@ -7,13 +7,12 @@ use otp_nats::bus::BusSettings;
 use otp_nats::keys::KeyList;
 use otp_nats::settings::{List, Settings};
 use otp_nats::stream::RETENTION_GRACE;
-use secrecy::SecretString;
 
 use crate::client_ip::TrustedProxies;
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
 use crate::limits::Limits;
-use crate::store::CodePolicy;
+use crate::store::{CodePolicy, RedisUrl};
 
 /// What the cooldown doubles up to.
 const LONGEST_COOLDOWN: Duration = Duration::from_secs(15 * 60);
@@ -30,7 +29,7 @@ pub struct Config {
     /// NATS and the streams.
     pub bus: BusSettings,
     /// Redis.
-    pub redis_url: SecretString,
+    pub redis_url: RedisUrl,
     /// Where clients watch.
     pub events_url: String,
     /// Origins whose pages may call the API.
@@ -71,11 +70,8 @@ impl Config {
         let listen = settings.or("OTP_LISTEN", "0.0.0.0:5000", "Where the API and the page are served");
         let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9500", "Where health, readiness and metrics are");
         let bus = BusSettings::read(settings);
-        let redis_url: Option<String> = settings.secret_or(
-            "OTP_REDIS_URL",
-            "redis://127.0.0.1:6379",
-            "Redis: redis://[user:password@]host:port/db, or rediss://",
-        );
+        let redis_url =
+            settings.secret_or("OTP_REDIS_URL", "redis://127.0.0.1:6379", "Redis, in one of its topologies");
         let events_url: Option<String> =
             settings.required("OTP_EVENTS_URL", "Where clients watch, as wss://otp.example.com/v1/events");
         let allowed_origins: Option<List<String>> =
@@ -108,7 +104,7 @@ impl Config {
             listen: listen?,
             admin_listen: admin_listen?,
             bus: bus?,
-            redis_url: redis_url?.into(),
+            redis_url: redis_url?,
             events_url: events_url?,
             allowed_origins: allowed_origins?.0,
             seal_keys: keys.seal,

@@ -11,7 +11,6 @@ use hyper_util::service::TowerToHyperService;
 use otp_nats::admin::{Admin, Readiness};
 use otp_nats::bus::{Bus, BusMetrics, ConnectFault, StreamFault};
 use prometheus_client::registry::Registry;
-use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::recipient::Ids;
 use crate::record::RecordSealer;
-use crate::store::{Store, StoreFault};
+use crate::store::{RedisMetrics, Store};
 use crate::token::TokenSigner;
 use crate::verification::Verifications;
 
@@ -47,9 +46,6 @@ pub enum ServerFault {
     /// A stream is not as configured.
     #[error(transparent)]
     Streams(#[from] StreamFault),
-    /// The Redis URL cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreFault),
     /// The DNS resolver cannot be set up.
     #[error(transparent)]
     Resolver(#[from] ResolverFault),
@@ -80,7 +76,7 @@ impl Server {
         let verifications = Verifications {
             outbox: Outbox::new(bus.clone(), metrics.clone()),
             bus,
-            store: Store::open(config.redis_url.expose_secret())?,
+            store: Store::open(&config.redis_url, RedisMetrics::new(&mut registry)),
             ids: Ids::new(config.hash_keys.clone()),
             records: RecordSealer::new(&config.hash_keys),
             signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
@@ -133,6 +129,7 @@ impl Server {
                 serve(&listener, &gateway, &metrics, max_connections, &drain).await;
                 drop(listener);
                 gateway.verifications.outbox.close().await;
+                gateway.verifications.store.close().await;
                 gateway.verifications.bus.close().await;
                 Ok(())
             }

@@ -3,6 +3,9 @@
 //! Every operation is one script on the keys of one slot, so it is atomic, costs one round trip and works on Redis
 //! Cluster. The clock is Redis's own. A key without an end of life is never written.
 //!
+//! A call that is answered with a fault has done nothing in the end: it carries the time after which Redis refuses it,
+//! and what it may have done before is taken back.
+//!
 //! | key | type | holds |
 //! |---|---|---|
 //! | `otp:{tag}:v:<rest of the id>` | hash | one verification: state, code hash, sealed record, guesses, times |
@@ -10,43 +13,41 @@
 //! | `otp:{tag}:s` | list | times of the recipient's mails |
 //! | `otp:{tag}:c` | hash | the recipient's cooldown |
 //! | `otp:{tag}:w` | list | times of wrong guesses at the recipient's codes |
-//! | `otp:{ip-<hash>}` | list | times of requests from one network |
+//! | `otp:{ip-<hash>}` | list | times of requests from one network, each with a nonce behind the point |
 //! | `otp:{idem-<hash>}` | hash | one idempotency key |
+//! | `otp:{ready}` | string | what `/ready` writes to see that writing works |
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use otp_nats::{Timestamp, VerificationId};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{ConnectionAddr, IntoConnectionInfo, RedisError, ScriptInvocation, Value};
+use otp_nats::VerificationId;
+use redis::Value;
+use tokio::time::Instant;
 
 use crate::limits::{Limit, Limits, Violation};
 
+mod address;
+mod call;
+mod caller;
+mod clock;
+mod cluster;
+mod link;
+mod metrics;
+mod node;
 mod outcome;
 mod scripts;
+mod sentinel;
+mod undo;
 
+pub use address::RedisUrl;
+use call::{Call, idempotency_key, millis as ms, network_key, slot_key, suffix, verification_key};
+pub use caller::StoreFault;
+use caller::{Caller, PATIENCE};
+pub use metrics::RedisMetrics;
 pub use outcome::{Canceled, Checked, Claimed, Issued, Resent, Snapshot, State, Terms};
-use outcome::{fault, integer, millis, text};
+use outcome::{fault, integer, text};
 use scripts::Scripts;
-
-/// A script answers in well under a millisecond; whoever waits longer than this is better served by a 503 that it can
-/// repeat, and no script is repeated blindly.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(1500);
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
-/// Commands in flight on the connection; beyond it callers wait in line, which their own deadline ends.
-const CONCURRENCY: usize = 4096;
-
-/// Redis cannot be asked now, or answered something that no script answers.
-#[derive(Debug, thiserror::Error)]
-#[error("Redis: {0}")]
-pub struct StoreFault(pub(crate) String);
-
-impl From<RedisError> for StoreFault {
-    fn from(error: RedisError) -> Self {
-        // The error's text may hold an argument; its kind and code never do.
-        Self(format!("{:?} {}", error.kind(), error.code().unwrap_or_default()))
-    }
-}
+use undo::{Spent, Undo};
 
 /// How codes live, as far as Redis decides it.
 #[derive(Debug, Clone)]
@@ -67,11 +68,11 @@ pub struct CodePolicy {
     pub guesses: Limits,
 }
 
-/// The connection to Redis. Clones share it.
+/// Redis. Clones share the connections.
 #[derive(Clone)]
 pub struct Store {
-    connection: ConnectionManager,
-    scripts: &'static Scripts,
+    caller: Arc<Caller>,
+    undo: Undo,
 }
 
 impl std::fmt::Debug for Store {
@@ -81,37 +82,20 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Prepares the connection; it is made with the first command and made again after every loss.
-    ///
-    /// # Errors
-    /// The URL cannot be used.
-    pub fn open(url: &str) -> Result<Self, StoreFault> {
-        let information = url.into_connection_info()?;
-        let information = match information.addr() {
-            ConnectionAddr::Unix(_) => information,
-            _ => information.set_tcp_settings(TcpSettings::default().set_nodelay(true)),
-        };
-        let client = redis::Client::open(information)?;
-        let configuration = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_connection_timeout(Some(CONNECTION_TIMEOUT))
-            // One quick try inside the command; the next command tries again, so a return is noticed at once.
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(20))
-            .set_max_delay(Duration::from_millis(200))
-            .set_concurrency_limit(CONCURRENCY);
-        let connection = ConnectionManager::new_lazy_with_config(client, configuration)?;
-        Ok(Self { connection, scripts: Scripts::shared() })
+    /// Prepares the connections; they are made with the first command and made again after every loss.
+    pub fn open(url: &RedisUrl, metrics: RedisMetrics) -> Self {
+        let caller = Arc::new(Caller::new(url, metrics));
+        Self { undo: Undo::new(Arc::clone(&caller)), caller }
     }
 
-    /// Whether Redis answers.
-    ///
-    /// # Errors
-    /// It does not.
-    pub async fn ping(&self) -> Result<(), StoreFault> {
-        let mut connection = self.connection.clone();
-        redis::cmd("PING").query_async::<String>(&mut connection).await?;
-        Ok(())
+    /// What keeps Redis from taking calls, one phrase each.
+    pub async fn faults(&self) -> Vec<&'static str> {
+        self.caller.link.faults(Instant::now() + PATIENCE).await
+    }
+
+    /// Waits for what is being taken back, not for long.
+    pub async fn close(&self) {
+        self.undo.close().await;
     }
 
     /// Issues a verification, or says which limits refuse it. Running it again for the same id changes nothing.
@@ -126,54 +110,59 @@ impl Store {
         record: &str,
         policy: &CodePolicy,
     ) -> Result<Result<Issued, Vec<Violation>>, StoreFault> {
-        let mut call = self.scripts.issue.prepare_invoke();
-        call.key(verification_key(id))
+        let nonce = nonce();
+        let call = Call::new(&Scripts::shared().issue)
+            .key(verification_key(id))
             .key(slot_key(id, "p:", purpose))
             .key(slot_key(id, "s", ""))
-            .key(slot_key(id, "c", ""));
-        call.arg(suffix(id)).arg(slot_key(id, "v:", "")).arg(code_hash).arg(record);
-        call.arg(ms(policy.ttl)).arg(ms(policy.retention)).arg(policy.attempts);
-        call.arg(ms(policy.cooldown)).arg(ms(policy.longest_cooldown)).arg(i32::from(!policy.recipient.is_off()));
-        limit_args(&mut call, &policy.recipient);
-        let answer = self.run(&call).await?;
+            .key(slot_key(id, "c", ""))
+            .arg(suffix(id))
+            .arg(slot_key(id, "v:", ""))
+            .arg(code_hash)
+            .arg(record)
+            .arg(ms(policy.ttl))
+            .arg(ms(policy.retention))
+            .arg(policy.attempts)
+            .arg(ms(policy.cooldown))
+            .arg(ms(policy.longest_cooldown))
+            .arg(i32::from(!policy.recipient.is_off()))
+            .arg(&nonce)
+            .limits(&policy.recipient);
+        let spent = Spent::Issue { id: *id, purpose: purpose.to_owned(), nonce: nonce.clone() };
+        let answer = self.run(&call, spent).await?;
         if text(&answer, 0)? == "refused" {
             return Ok(Err(violations(&answer, "recipient", &policy.recipient, policy.cooldown)?));
         }
-        Issued::read(id, &answer).map(Ok)
+        Issued::read(id, nonce, &answer).map(Ok)
     }
 
     /// Takes back what [`Store::issue`] did to others: the limits that it spent, and the verification that it superseded.
-    ///
-    /// # Errors
-    /// Redis is away.
-    pub async fn refund(&self, id: &VerificationId, purpose: &str, issued: &Issued) -> Result<(), StoreFault> {
-        let spent_at = if issued.fresh { issued.terms.requested_at.as_millis().to_string() } else { String::new() };
-        let mut call = self.scripts.refund.prepare_invoke();
-        call.key(slot_key(id, "s", "")).key(slot_key(id, "c", "")).key(slot_key(id, "p:", purpose));
-        call.arg(spent_at).arg(suffix(id));
-        call.arg(issued.superseded.as_ref().map(suffix).unwrap_or_default()).arg(slot_key(id, "v:", ""));
-        self.run(&call).await.map(drop)
+    pub async fn refund(&self, id: &VerificationId, purpose: &str, issued: Issued) {
+        self.undo.now(Spent::Issue { id: *id, purpose: purpose.to_owned(), nonce: issued.nonce }).await;
     }
 
-    /// Counts a guess and compares it. `nonce` makes a repeated call harmless.
+    /// Counts a guess and compares it.
     ///
     /// # Errors
     /// Redis is away.
     pub async fn check(
         &self,
         id: &VerificationId,
-        nonce: &str,
         candidates: &[String],
         policy: &CodePolicy,
     ) -> Result<Checked, StoreFault> {
-        let mut call = self.scripts.check.prepare_invoke();
-        call.key(verification_key(id)).key(slot_key(id, "w", "")).key(slot_key(id, "c", ""));
-        call.arg(nonce).arg(candidates.len());
+        let nonce = nonce();
+        let mut call = Call::new(&Scripts::shared().check)
+            .key(verification_key(id))
+            .key(slot_key(id, "w", ""))
+            .key(slot_key(id, "c", ""))
+            .arg(&nonce)
+            .arg(candidates.len());
         for candidate in candidates {
-            call.arg(candidate);
+            call = call.arg(candidate);
         }
-        limit_args(&mut call, &policy.guesses);
-        Checked::read(&self.run(&call).await?)
+        let call = call.limits(&policy.guesses);
+        Checked::read(&self.run(&call, Spent::Guess { id: *id, nonce }).await?)
     }
 
     /// Allows another mail with the same code, or says why not.
@@ -185,35 +174,35 @@ impl Store {
         id: &VerificationId,
         policy: &CodePolicy,
     ) -> Result<Result<Resent, Vec<Violation>>, StoreFault> {
-        let mut call = self.scripts.resend.prepare_invoke();
-        call.key(verification_key(id)).key(slot_key(id, "s", "")).key(slot_key(id, "c", ""));
-        call.arg(ms(policy.cooldown)).arg(ms(policy.longest_cooldown)).arg(i32::from(!policy.recipient.is_off()));
-        limit_args(&mut call, &policy.recipient);
-        let answer = self.run(&call).await?;
+        let nonce = nonce();
+        let call = Call::new(&Scripts::shared().resend)
+            .key(verification_key(id))
+            .key(slot_key(id, "s", ""))
+            .key(slot_key(id, "c", ""))
+            .arg(ms(policy.cooldown))
+            .arg(ms(policy.longest_cooldown))
+            .arg(i32::from(!policy.recipient.is_off()))
+            .arg(&nonce)
+            .limits(&policy.recipient);
+        let answer = self.run(&call, Spent::Resend { id: *id, nonce: nonce.clone() }).await?;
         if text(&answer, 0)? == "refused" {
             return Ok(Err(violations(&answer, "recipient", &policy.recipient, policy.cooldown)?));
         }
-        Resent::read(&answer).map(Ok)
+        Resent::read(nonce, &answer).map(Ok)
     }
 
-    /// Takes back a resend that could not be published.
-    ///
-    /// # Errors
-    /// Redis is away.
-    pub async fn undo_resend(&self, id: &VerificationId, at: Timestamp, generation: u32) -> Result<(), StoreFault> {
-        let mut call = self.scripts.undo_resend.prepare_invoke();
-        call.key(verification_key(id)).key(slot_key(id, "s", "")).key(slot_key(id, "c", ""));
-        call.arg(at.as_millis()).arg(generation);
-        self.run(&call).await.map(drop)
+    /// Takes back a resend that could not be published. `nonce` is that of [`Resent::Allowed`].
+    pub async fn undo_resend(&self, id: &VerificationId, nonce: String) {
+        self.undo.now(Spent::Resend { id: *id, nonce }).await;
     }
 
     /// Cancels a verification that is open.
     ///
     /// # Errors
-    /// Redis is away.
+    /// Redis is away; it may be canceled all the same.
     pub async fn cancel(&self, id: &VerificationId) -> Result<Canceled, StoreFault> {
-        let mut call = self.scripts.cancel.prepare_invoke();
-        Canceled::read(&self.run(call.key(verification_key(id))).await?)
+        let call = Call::new(&Scripts::shared().cancel).key(verification_key(id)).arg(nonce());
+        Canceled::read(&self.caller.run(&call).await?)
     }
 
     /// Reads a verification; `None` when Redis does not have it.
@@ -221,40 +210,34 @@ impl Store {
     /// # Errors
     /// Redis is away.
     pub async fn status(&self, id: &VerificationId) -> Result<Option<Snapshot>, StoreFault> {
-        let mut call = self.scripts.status.prepare_invoke();
-        Snapshot::read(&self.run(call.key(verification_key(id))).await?)
+        let call = Call::new(&Scripts::shared().status).key(verification_key(id));
+        Snapshot::read(&self.caller.run(&call).await?)
     }
 
-    /// Counts a request of `network` against limits; the time that it was counted at, or the limits that refuse it.
+    /// Counts a request of `network` against limits, or says which refuse it.
     ///
     /// # Errors
     /// Redis is away.
-    pub async fn take(&self, network: &str, limits: &Limits) -> Result<Result<Timestamp, Vec<Violation>>, StoreFault> {
-        let mut call = self.scripts.take.prepare_invoke();
-        limit_args(call.key(network_key(network)), limits);
-        let answer = self.run(&call).await?;
+    pub async fn take(&self, network: &str, limits: &Limits) -> Result<Result<Taken, Vec<Violation>>, StoreFault> {
+        let nonce = nonce();
+        let call = Call::new(&Scripts::shared().take).key(network_key(network)).arg(&nonce).limits(limits);
+        let spent = Spent::Network { network: network.to_owned(), nonce };
+        let answer = self.run(&call, spent.clone()).await?;
         if text(&answer, 0)? == "refused" {
             return Ok(Err(violations(&answer, "ip", limits, Duration::ZERO)?));
         }
-        Ok(Ok(millis(&answer, 1)?))
+        Ok(Ok(Taken(spent)))
     }
 
     /// Gives back what [`Store::take`] counted.
-    ///
-    /// # Errors
-    /// Redis is away.
-    pub async fn give_back(&self, network: &str, taken_at: Timestamp) -> Result<(), StoreFault> {
-        let mut connection = self.connection.clone();
-        let mut command = redis::cmd("LREM");
-        command.arg(network_key(network)).arg(1).arg(taken_at.as_millis());
-        command.query_async::<i64>(&mut connection).await?;
-        Ok(())
+    pub async fn give_back(&self, taken: Taken) {
+        self.undo.now(taken.0).await;
     }
 
     /// Claims an idempotency key for a request with this fingerprint.
     ///
     /// # Errors
-    /// Redis is away.
+    /// Redis is away; the key may be claimed for as long as a request is under way.
     pub async fn claim(
         &self,
         key: &str,
@@ -263,9 +246,14 @@ impl Store {
         under_way: Duration,
         life: Duration,
     ) -> Result<Claimed, StoreFault> {
-        let mut call = self.scripts.claim.prepare_invoke();
-        call.key(idempotency_key(key)).arg(fingerprint).arg(fresh.as_str()).arg(ms(under_way)).arg(ms(life));
-        Claimed::read(&self.run(&call).await?)
+        let call = Call::new(&Scripts::shared().claim)
+            .key(idempotency_key(key))
+            .arg(fingerprint)
+            .arg(fresh.as_str())
+            .arg(ms(under_way))
+            .arg(ms(life))
+            .arg(nonce());
+        Claimed::read(&self.caller.run(&call).await?)
     }
 
     /// Ends the work under an idempotency key: with an answer to repeat, or open for another try.
@@ -273,23 +261,31 @@ impl Store {
     /// # Errors
     /// Redis is away.
     pub async fn settle(&self, key: &str, answer: Option<&str>) -> Result<(), StoreFault> {
-        let mut call = self.scripts.settle.prepare_invoke();
-        call.key(idempotency_key(key)).arg(answer.unwrap_or_default());
-        self.run(&call).await.map(drop)
+        let call = Call::new(&Scripts::shared().settle).key(idempotency_key(key)).arg(answer.unwrap_or_default());
+        self.caller.run(&call).await.map(drop)
     }
 
-    async fn run(&self, call: &ScriptInvocation<'_>) -> Result<Vec<Value>, StoreFault> {
-        let mut connection = self.connection.clone();
-        let answer: Value = call.invoke_async(&mut connection).await?;
-        match answer {
-            Value::Array(parts) => Ok(parts),
-            single => Ok(vec![single]),
+    /// Runs a call; one that is not answered is taken back.
+    async fn run(&self, call: &Call, spent: Spent) -> Result<Vec<Value>, StoreFault> {
+        let answer = self.caller.run(call).await;
+        if let Err(StoreFault { may_run: Some(until), .. }) = &answer {
+            self.undo.later(spent, Some(*until));
         }
+        answer
     }
 }
 
+/// A place among a network's limits.
+#[derive(Debug)]
+pub struct Taken(Spent);
+
+/// What makes a call known again. In digits: it stands behind the point of a time.
+fn nonce() -> String {
+    format!("{:020}", rand::random::<u64>())
+}
+
 fn violations(answer: &[Value], what: &str, limits: &Limits, cooldown: Duration) -> Result<Vec<Violation>, StoreFault> {
-    let pairs = answer.get(1..).unwrap_or_default().chunks_exact(2);
+    let pairs = answer.get(2..).unwrap_or_default().chunks_exact(2);
     let read = |pair: &[Value]| {
         let (number, wait) = (integer(pair, 0)?, integer(pair, 1)?);
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
@@ -304,34 +300,4 @@ fn violations(answer: &[Value], what: &str, limits: &Limits, cooldown: Duration)
         }
     };
     pairs.map(read).collect()
-}
-
-fn limit_args(call: &mut ScriptInvocation<'_>, limits: &Limits) {
-    for limit in limits.as_slice() {
-        call.arg(limit.count).arg(ms(limit.period));
-    }
-}
-
-fn slot_key(id: &VerificationId, kind: &str, rest: &str) -> String {
-    format!("otp:{{{}}}:{kind}{rest}", id.tag())
-}
-
-fn verification_key(id: &VerificationId) -> String {
-    slot_key(id, "v:", suffix(id))
-}
-
-fn suffix(id: &VerificationId) -> &str {
-    id.as_str().get(otp_nats::id::TAG_LENGTH..).unwrap_or_default()
-}
-
-fn network_key(network: &str) -> String {
-    format!("otp:{{ip-{network}}}")
-}
-
-fn idempotency_key(key: &str) -> String {
-    format!("otp:{{idem-{key}}}")
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

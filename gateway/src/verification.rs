@@ -142,15 +142,7 @@ impl Verifications {
         self.known(&id)?;
         let candidates = code.hashes(&self.hash_keys, &id);
         let stored: Vec<String> = candidates.iter().map(crate::code::CodeHash::to_stored).collect();
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce).map_err(|_| Problem::Internal)?;
-        let nonce = data_encoding::HEXLOWER.encode(&nonce);
-        // An answer that got lost is asked for again: the nonce makes the second call repeat it and count nothing.
-        let checked = match self.timed(self.store.check(&id, &nonce, &stored, &self.policy)).await {
-            Ok(checked) => checked,
-            Err(_) => self.timed(self.store.check(&id, &nonce, &stored, &self.policy)).await?,
-        };
-        match checked {
+        match self.timed(self.store.check(&id, &stored, &self.policy)).await? {
             Checked::Right { verified_at, generation, stored_hash, record } => {
                 if !candidates.iter().any(|candidate| candidate.matches(&stored_hash)) {
                     tracing::error!(%id, "Redis and the gateway do not agree on a code");
@@ -202,10 +194,8 @@ impl Verifications {
 
     /// What keeps the gateway from working, one phrase each.
     pub async fn faults(&self) -> Vec<String> {
-        let (mut faults, redis) = tokio::join!(self.bus.faults(), self.store.ping());
-        if redis.is_err() {
-            faults.push("Redis does not answer".to_owned());
-        }
+        let (mut faults, redis) = tokio::join!(self.bus.faults(), self.store.faults());
+        faults.extend(redis.into_iter().map(str::to_owned));
         faults
     }
 
@@ -214,7 +204,7 @@ impl Verifications {
         let taken = self.take(new.client).await?;
         let result = self.issue_taken(id, new).await;
         if result.is_err() {
-            self.give_back(new.client, taken).await;
+            self.give_back(taken).await;
         }
         result
     }
@@ -234,20 +224,22 @@ impl Verifications {
         let purpose = self.ids.scope(&[b"purpose", new.purpose.as_deref().unwrap_or_default().as_bytes()]);
         let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &self.policy)).await?;
         let issued = issued.map_err(|violations| self.limited(violations))?;
+        let superseded = issued.superseded;
         // A retry under the same idempotency key sends the code that the first try may have sent already.
         let record =
             if issued.fresh { record } else { self.records.open(&id, &issued.record).map_err(|e| internal(&id, e))? };
-        let Terms { requested_at, expires_at, .. } = issued.terms;
+        let terms = issued.terms;
+        let Terms { requested_at, expires_at, .. } = terms;
         let generation = issued.generation;
         let published = self.publish_request(&id, requested_at, expires_at, generation, &record, &new.trace).await;
         if let Err(problem) = published {
-            self.quietly(self.store.refund(&id, &purpose, &issued)).await;
+            self.store.refund(&id, &purpose, issued).await;
             return Err(problem);
         }
-        if let Some(older) = issued.superseded {
+        if let Some(older) = superseded {
             self.outbox.publish(older, requested_at, 1, Body::Superseded {}, new.trace.child());
         }
-        Ok(issued.terms)
+        Ok(terms)
     }
 
     async fn publish_request(

@@ -77,10 +77,12 @@ pub struct Issued {
     pub superseded: Option<VerificationId>,
     /// Whether this run issued it.
     pub fresh: bool,
+    /// What makes this run known again when it is taken back.
+    pub(super) nonce: String,
 }
 
 impl Issued {
-    pub(super) fn read(id: &VerificationId, answer: &[Value]) -> Result<Self, StoreFault> {
+    pub(super) fn read(id: &VerificationId, nonce: String, answer: &[Value]) -> Result<Self, StoreFault> {
         let older = text(answer, 8)?;
         let superseded = match older.as_str() {
             "" => None,
@@ -92,6 +94,7 @@ impl Issued {
             record: text(answer, 7)?,
             superseded,
             fresh: text(answer, 0)? == "issued",
+            nonce,
         })
     }
 }
@@ -143,7 +146,7 @@ pub enum Checked {
 
 impl Checked {
     pub(super) fn read(answer: &[Value]) -> Result<Self, StoreFault> {
-        let (at, attempts_left, generation) = (millis(answer, 1)?, count(answer, 2)?, count(answer, 3)?);
+        let (at, attempts_left, generation) = (millis(answer, 7)?, count(answer, 2)?, count(answer, 3)?);
         let retry_after = duration(answer, 6)?;
         let over = |state, just_now| Self::Over { state, at, just_now, generation, retry_after };
         Ok(match text(answer, 0)?.as_str() {
@@ -173,6 +176,8 @@ pub enum Resent {
         generation: u32,
         /// The sealed record.
         record: String,
+        /// What makes the resend known again when it is taken back.
+        nonce: String,
     },
     /// The verification is over.
     Over {
@@ -186,16 +191,17 @@ pub enum Resent {
 }
 
 impl Resent {
-    pub(super) fn read(answer: &[Value]) -> Result<Self, StoreFault> {
+    pub(super) fn read(nonce: String, answer: &[Value]) -> Result<Self, StoreFault> {
         Ok(match text(answer, 0)?.as_str() {
             "allowed" => Self::Allowed {
                 at: millis(answer, 1)?,
                 terms: Terms::read(answer)?,
                 generation: count(answer, 5)?,
                 record: text(answer, 7)?,
+                nonce,
             },
             "missing" => Self::Missing,
-            "just-expired" => Self::Over { state: State::Expired, just_expired: Some(count(answer, 1)?) },
+            "just-expired" => Self::Over { state: State::Expired, just_expired: Some(count(answer, 2)?) },
             state => Self::Over { state: State::read(state)?, just_expired: None },
         })
     }
@@ -262,18 +268,18 @@ pub enum Claimed {
 
 impl Claimed {
     pub(super) fn read(answer: &[Value]) -> Result<Self, StoreFault> {
-        let id = || text(answer, 1)?.parse().map_err(|_| fault("a malformed id"));
+        let id = || text(answer, 2)?.parse().map_err(|_| fault("a malformed id"));
         Ok(match text(answer, 0)?.as_str() {
             "claimed" => Self::Ours(id()?),
-            "done" => Self::Done(id()?, text(answer, 2)?),
-            "busy" => Self::Busy(duration(answer, 1)?),
+            "done" => Self::Done(id()?, text(answer, 3)?),
+            "busy" => Self::Busy(duration(answer, 2)?),
             _ => Self::Other,
         })
     }
 }
 
 pub(super) fn fault(what: &str) -> StoreFault {
-    StoreFault(format!("a script answered {what}"))
+    StoreFault { what: format!("a script answered {what}"), may_run: None }
 }
 
 pub(super) fn text(answer: &[Value], index: usize) -> Result<String, StoreFault> {

@@ -2,41 +2,66 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
+/// A script behind what all of them share.
+#[derive(Debug)]
+pub(super) struct Script {
+    text: String,
+    hash: String,
+}
+
+impl Script {
+    fn new(text: &str) -> Self {
+        let text = format!("{}\n{text}", include_str!("scripts/prelude.lua"));
+        let hash = redis::Script::new(&text).get_hash().to_owned();
+        Self { text, hash }
+    }
+
+    /// What `EVAL` takes.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What `EVALSHA` takes.
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
+    }
+}
 
 /// All scripts.
+#[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) issue: Script,
-    pub(super) refund: Script,
+    pub(super) undo_issue: Script,
     pub(super) check: Script,
+    pub(super) undo_check: Script,
     pub(super) resend: Script,
     pub(super) undo_resend: Script,
     pub(super) cancel: Script,
     pub(super) status: Script,
     pub(super) take: Script,
+    pub(super) undo_take: Script,
     pub(super) claim: Script,
     pub(super) settle: Script,
+    pub(super) clock: Script,
 }
 
 impl Scripts {
     pub(super) fn shared() -> &'static Self {
         static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-            issue: script(include_str!("scripts/issue.lua")),
-            refund: script(include_str!("scripts/refund.lua")),
-            check: script(include_str!("scripts/check.lua")),
-            resend: script(include_str!("scripts/resend.lua")),
-            undo_resend: script(include_str!("scripts/undo_resend.lua")),
-            cancel: script(include_str!("scripts/cancel.lua")),
-            status: script(include_str!("scripts/status.lua")),
-            take: script(include_str!("scripts/take.lua")),
-            claim: script(include_str!("scripts/claim.lua")),
-            settle: script(include_str!("scripts/settle.lua")),
+            issue: Script::new(include_str!("scripts/issue.lua")),
+            undo_issue: Script::new(include_str!("scripts/undo_issue.lua")),
+            check: Script::new(include_str!("scripts/check.lua")),
+            undo_check: Script::new(include_str!("scripts/undo_check.lua")),
+            resend: Script::new(include_str!("scripts/resend.lua")),
+            undo_resend: Script::new(include_str!("scripts/undo_resend.lua")),
+            cancel: Script::new(include_str!("scripts/cancel.lua")),
+            status: Script::new(include_str!("scripts/status.lua")),
+            take: Script::new(include_str!("scripts/take.lua")),
+            undo_take: Script::new(include_str!("scripts/undo_take.lua")),
+            claim: Script::new(include_str!("scripts/claim.lua")),
+            settle: Script::new(include_str!("scripts/settle.lua")),
+            clock: Script::new(include_str!("scripts/clock.lua")),
         });
         &SCRIPTS
     }
-}
-
-/// A script behind what all of them share.
-fn script(text: &str) -> Script {
-    Script::new(&format!("{}\n{text}", include_str!("scripts/prelude.lua")))
 }

@@ -11,7 +11,7 @@ use crate::client_ip::limited_network;
 use crate::domain::DnsPolicy;
 use crate::limits::Violation;
 use crate::problem::Problem;
-use crate::store::StoreFault;
+use crate::store::{StoreFault, Taken};
 
 impl Verifications {
     /// An id that this service never made is told apart from one that it has forgotten.
@@ -39,7 +39,7 @@ impl Verifications {
     }
 
     /// Counts a request of a client's network; `None` when nothing is limited.
-    pub(super) async fn take(&self, client: IpAddr) -> Result<Option<Timestamp>, Problem> {
+    pub(super) async fn take(&self, client: IpAddr) -> Result<Option<Taken>, Problem> {
         if self.limit_ip.is_off() {
             return Ok(None);
         }
@@ -47,9 +47,9 @@ impl Verifications {
         taken.map(Some).map_err(|violations| self.limited(violations))
     }
 
-    pub(super) async fn give_back(&self, client: IpAddr, taken: Option<Timestamp>) {
+    pub(super) async fn give_back(&self, taken: Option<Taken>) {
         if let Some(taken) = taken {
-            self.quietly(self.store.give_back(&self.network(client), taken)).await;
+            self.store.give_back(taken).await;
         }
     }
 
@@ -75,10 +75,10 @@ impl Verifications {
         })
     }
 
-    /// For what is only tidied up: a failure costs the client some waiting and nothing else.
+    /// For what a failure costs the client some waiting and nothing else.
     pub(super) async fn quietly(&self, call: impl Future<Output = Result<(), StoreFault>>) {
         if let Err(fault) = call.await {
-            tracing::warn!(%fault, "a refused request could not be given back");
+            tracing::warn!(%fault, "an idempotency key stays claimed for some seconds");
         }
     }
 }

@@ -20,7 +20,7 @@ impl Verifications {
         let taken = self.take(client).await?;
         let result = self.resend_taken(id, &trace).await;
         if result.is_err() {
-            self.give_back(client, taken).await;
+            self.give_back(taken).await;
         }
         result
     }
@@ -28,11 +28,11 @@ impl Verifications {
     async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
         let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
         match resent.map_err(|violations| self.limited(violations))? {
-            Resent::Allowed { at, terms, generation, record } => {
+            Resent::Allowed { at, terms, generation, record, nonce } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
                 if let Err(problem) = self.publish_request(&id, at, terms.expires_at, generation, &record, trace).await
                 {
-                    self.quietly(self.store.undo_resend(&id, at, generation)).await;
+                    self.store.undo_resend(&id, nonce).await;
                     return Err(problem);
                 }
                 let masked = otp_nats::mask::mask_address(record.email.expose_secret());

@@ -1,48 +1,70 @@
 -- What the scripts share; stands before each of them.
+--
+-- Every call ends with two arguments more: "1" when it may have been run before, and the time (ms, on Redis's clock)
+-- after which nobody waits for the answer, or nothing. A call that comes later than that does nothing: one that a
+-- hanging server has kept spends nothing when the server wakes up.
+--
+-- Every answer begins with what happened and with the present time.
 
 -- Redis's own clock in ms: all gateways see the same time.
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local not_after = tonumber(table.remove(ARGV))
+local again = table.remove(ARGV) == '1'
+if not_after and now > not_after then return {'late', now} end
 
 -- Limits over a list of times, newest first: at most `count` within any `span`. They stand in ARGV from `first` on, in
 -- pairs. Appends the number of each limit that refuses and its wait to `refused`; gives what `spend` needs.
-local function weigh(refused, times, now, first)
+local function weigh(refused, times, first)
   local most, period = 0, 0
   for i = first, #ARGV, 2 do
     local count, span = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
     local nth = redis.call('LINDEX', times, count - 1)
     if nth and tonumber(nth) + span > now then
       table.insert(refused, (i - first) / 2 + 1)
-      table.insert(refused, tonumber(nth) + span - now)
+      table.insert(refused, math.ceil(tonumber(nth) + span - now))
     end
     most, period = math.max(most, count), math.max(period, span)
   end
   return most, period
 end
 
--- Notes the present time in a list that `weigh` reads, which never grows beyond the largest count.
-local function spend(times, now, most, period)
+-- Notes `entry`, the present time, in a list that `weigh` reads, which never grows beyond the largest count.
+local function spend(times, entry, most, period)
   if most > 0 then
-    redis.call('LPUSH', times, now)
+    redis.call('LPUSH', times, entry)
     redis.call('LTRIM', times, 0, most - 1)
     redis.call('PEXPIRE', times, period)
   end
 end
 
--- Makes a recipient wait for the next mail.
-local function cool_down(cooldown, now, wait)
+-- Makes a recipient wait for the next mail. Gives what `warm_up` needs to take it back.
+local function cool_down(cooldown, wait)
+  local before = redis.call('HMGET', cooldown, 'at', 'wait')
   if wait > 0 then
     redis.call('HSET', cooldown, 'at', now, 'wait', wait)
     -- A recipient who waits as long again as the last cooldown starts over with the shortest.
     redis.call('PEXPIRE', cooldown, wait * 2 + 1000)
   end
+  return before[1] and (before[1] .. ' ' .. before[2]) or ''
+end
+
+-- Puts back the cooldown that was there before the one of `at`.
+local function warm_up(cooldown, at, before)
+  if redis.call('HGET', cooldown, 'at') ~= at then return end
+  local older, wait = string.match(before or '', '^(%d+) (%d+)$')
+  local life = older and tonumber(older) + tonumber(wait) * 2 + 1000 - now or 0
+  if life > 0 then
+    redis.call('HSET', cooldown, 'at', older, 'wait', wait)
+    redis.call('PEXPIRE', cooldown, life)
+  else
+    redis.call('DEL', cooldown)
+  end
 end
 
 -- Makes the verification `suffix` the recipient's current one for a purpose; an older one that is still open gives way.
 -- Gives the older one's suffix, or an empty string.
-local function take_over(current, prefix, suffix, now, life)
+local function take_over(current, prefix, suffix, life)
   local older, superseded = redis.call('GET', current), ''
   if older and older ~= suffix then
     local state = redis.call('HMGET', prefix .. older, 'st', 'x')
@@ -58,4 +80,10 @@ end
 -- The cooldown after `last`: twice as long, within its bounds.
 local function longer(last, shortest, longest)
   return math.min(math.max(last * 2, shortest), math.max(longest, shortest))
+end
+
+-- Whether the call that is to be taken back may still come: it must not come after that.
+local function too_early(may_run_until)
+  local time = tonumber(may_run_until)
+  return time and now <= time
 end

@@ -2,10 +2,10 @@
 --
 -- KEYS: 1 the idempotency key's record
 -- ARGV: 1 answer, or empty
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'missing', now} end
 if ARGV[1] == '' then
   redis.call('HSET', KEYS[1], 'until', 0)
 else
   redis.call('HSET', KEYS[1], 'answer', ARGV[1])
 end
-return 1
+return {'settled', now}
