@@ -194,8 +194,7 @@ async fn break_things(
         sleep(round.pause).await;
         let from = Timestamp::now();
         for step in &round.steps {
-            let (second, lasts) = (began.elapsed().as_secs_f64(), step.lasts.as_secs_f64());
-            notices.say(&format!("{second:6.1} s: {}, {lasts:.1} s", step.breakage));
+            notices.say(&format!("{:6.1} s: {step}", began.elapsed().as_secs_f64()));
         }
         try_join_all(round.steps.iter().map(|step| step.breakage.last(stack, step.lasts))).await?;
         let until = Timestamp::now();

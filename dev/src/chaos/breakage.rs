@@ -21,6 +21,8 @@ pub(super) enum Breakage {
     Freeze(Instance),
     /// A process is told to end (SIGTERM), drains, and is started again.
     Restart(Instance),
+    /// A node of the NATS cluster no longer reaches the others; its clients still reach it.
+    CutOff(Instance),
     /// A wire fails.
     Wire(Link, Fault),
     /// The connections on a wire are reset once.
@@ -36,9 +38,11 @@ impl Breakage {
     /// What it concerns: two breakages of one target don't go together.
     pub(super) fn target(&self) -> String {
         match self {
-            Self::Kill(instance) | Self::Hold(instance) | Self::Freeze(instance) | Self::Restart(instance) => {
-                instance.to_string()
-            }
+            Self::Kill(instance)
+            | Self::Hold(instance)
+            | Self::Freeze(instance)
+            | Self::Restart(instance)
+            | Self::CutOff(instance) => instance.to_string(),
             Self::Wire(link, _) | Self::Cut(link) => link.name().to_owned(),
             Self::Relay { .. } => "relay".to_owned(),
         }
@@ -47,19 +51,26 @@ impl Breakage {
     /// What it can cause beyond a delay.
     pub(super) fn can_cause(&self) -> Option<Cause> {
         match self {
-            Self::Kill(instance) | Self::Hold(instance) | Self::Freeze(instance) | Self::Restart(instance) => {
-                match instance.part {
-                    Part::Mailer => Some(Cause::MailerGone),
-                    Part::Nats => Some(Cause::NotRecorded),
-                    Part::Gateway | Part::Notifier | Part::Redis => None,
-                }
-            }
+            Self::Kill(instance)
+            | Self::Hold(instance)
+            | Self::Freeze(instance)
+            | Self::Restart(instance)
+            | Self::CutOff(instance) => match instance.part {
+                Part::Mailer => Some(Cause::MailerGone),
+                Part::Nats => Some(Cause::NotRecorded),
+                Part::Gateway | Part::Notifier | Part::Redis => None,
+            },
             Self::Wire(Link::MailerSmtp, _) | Self::Cut(Link::MailerSmtp) | Self::Relay { .. } => {
                 Some(Cause::AnswerLost)
             }
             Self::Wire(Link::MailerNats, _) | Self::Cut(Link::MailerNats) => Some(Cause::NotRecorded),
             Self::Wire(..) | Self::Cut(_) => None,
         }
+    }
+
+    /// Whether it is over at once, so that its time means nothing.
+    pub(super) const fn is_momentary(&self) -> bool {
+        matches!(self, Self::Kill(_) | Self::Restart(_) | Self::Cut(_))
     }
 
     /// Breaks it for so long, and mends it.
@@ -85,6 +96,11 @@ impl Breakage {
                 }
             }
             Self::Restart(instance) => stack.bounce(*instance).await?,
+            Self::CutOff(node) => {
+                stack.cut_off(*node, Fault::HalfOpen)?;
+                tokio::time::sleep(lasts).await;
+                stack.cut_off(*node, Fault::None)?;
+            }
             Self::Wire(link, fault) => {
                 let wire = stack.link(*link)?;
                 wire.set(*fault);
@@ -109,6 +125,7 @@ impl fmt::Display for Breakage {
             Self::Hold(instance) => write!(f, "{instance} is killed and stays down"),
             Self::Freeze(instance) => write!(f, "{instance} stands still"),
             Self::Restart(instance) => write!(f, "{instance} drains and starts again"),
+            Self::CutOff(node) => write!(f, "{node} does not reach the other nodes"),
             Self::Wire(link, fault) => write!(f, "{}: {}", link.name(), words(*fault)),
             Self::Cut(link) => write!(f, "{}: connections are reset once", link.name()),
             Self::Relay { seed } => write!(f, "the relay makes faults (seed {seed})"),

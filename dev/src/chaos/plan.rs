@@ -1,5 +1,6 @@
 //! What is broken, when and for how long: drawn from a seed, so that a run can be had again.
 
+use std::fmt;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -67,6 +68,16 @@ pub(super) struct Step {
     pub(super) lasts: Duration,
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.breakage.is_momentary() {
+            self.breakage.fmt(f)
+        } else {
+            write!(f, "{}, {:.1} s", self.breakage, self.lasts.as_secs_f64())
+        }
+    }
+}
+
 /// Breakages that begin together, after a pause.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Round {
@@ -92,10 +103,10 @@ impl Plan {
 
     fn step(&mut self) -> Option<Step> {
         let Kinds { processes, wires, relay } = self.kinds;
-        let kinds: Vec<Kind> = [(processes, Kind::Process), (wires, Kind::Wire), (relay, Kind::Relay)]
-            .into_iter()
-            .filter_map(|(wanted, kind)| wanted.then_some(kind))
-            .collect();
+        // As often as each has ways to break.
+        let weights = [(processes, Kind::Process, 3), (wires, Kind::Wire, 2), (relay, Kind::Relay, 1)];
+        let wanted = weights.into_iter().filter(|(wanted, ..)| *wanted);
+        let kinds: Vec<Kind> = wanted.flat_map(|(_, kind, weight)| std::iter::repeat_n(kind, weight)).collect();
         let lasts = Duration::from_millis(self.random.random_range(LASTS_MS));
         Some(match pick(&mut self.random, &kinds)? {
             Kind::Process => self.process(lasts)?,
@@ -106,11 +117,13 @@ impl Plan {
 
     fn process(&mut self, lasts: Duration) -> Option<Step> {
         let instance = pick(&mut self.random, &self.instances)?;
-        let breakage = match self.random.random_range(0..4) {
+        let clustered = is_clustered(instance, &self.instances);
+        let breakage = match self.random.random_range(0..if clustered { 5 } else { 4 }) {
             0 => Breakage::Kill(instance),
             1 => Breakage::Hold(instance),
             2 => Breakage::Freeze(instance),
-            _ => Breakage::Restart(instance),
+            3 => Breakage::Restart(instance),
+            _ => Breakage::CutOff(instance),
         };
         let long = instance.part == Part::Mailer && self.random.random_bool(LONG_FREEZES);
         let lasts = if long && matches!(breakage, Breakage::Freeze(_)) { LONG_FREEZE } else { lasts };
@@ -164,11 +177,19 @@ fn pick<T: Copy>(random: &mut StdRng, from: &[T]) -> Option<T> {
 /// How long a single breakage lasts.
 const EACH_LASTS: Duration = Duration::from_secs(6);
 
+/// Whether it is one of several NATS servers.
+fn is_clustered(instance: Instance, all: &[Instance]) -> bool {
+    instance.part == Part::Nats && all.iter().any(|other| other.part == Part::Nats && *other != instance)
+}
+
 /// Everything that can break in one way or another, once: for the first instance of each part and for each wire.
 pub(super) fn each(instances: &[Instance]) -> Vec<Step> {
     let firsts = instances.iter().copied().filter(|instance| instance.number == 1);
     let processes = firsts.flat_map(|instance| {
+        let cut_off = is_clustered(instance, instances).then_some(Breakage::CutOff(instance));
         [Breakage::Kill(instance), Breakage::Hold(instance), Breakage::Freeze(instance), Breakage::Restart(instance)]
+            .into_iter()
+            .chain(cut_off)
     });
     let wires = Link::ALL.into_iter().flat_map(|link| {
         let latency = Fault::Latency { delay: Duration::from_millis(100), jitter: Duration::from_millis(50) };
@@ -225,6 +246,27 @@ mod tests {
         assert_eq!(wires.len(), Link::ALL.len() * 6, "{wires:?}");
         assert!(all.iter().any(|step| matches!(step.breakage, Breakage::Relay { .. })));
         assert!(all.iter().any(|step| step.lasts == LONG_FREEZE));
+    }
+
+    #[test]
+    fn a_node_is_cut_off_where_there_are_others() {
+        let nodes = [1, 2, 3].map(|number| Instance { part: Part::Nats, number });
+        let others = instances().into_iter().filter(|instance| instance.part != Part::Nats);
+        let all: Vec<Instance> = others.chain(nodes).collect();
+        let steps: Vec<Step> = Plan::new(1, Kinds::ALL, all.clone()).take(2000).flat_map(|round| round.steps).collect();
+        for node in nodes {
+            assert!(steps.iter().any(|step| step.breakage == Breakage::CutOff(node)));
+        }
+        assert!(steps.iter().all(|step| match step.breakage {
+            Breakage::CutOff(instance) => instance.part == Part::Nats,
+            _ => true,
+        }));
+        let single = rounds(1, Kinds::ALL).into_iter().flat_map(|round| round.steps);
+        assert_eq!(single.filter(|step| matches!(step.breakage, Breakage::CutOff(_))).count(), 0);
+        let cut_off = |instances: &[Instance]| {
+            each(instances).into_iter().filter(|step| matches!(step.breakage, Breakage::CutOff(_))).count()
+        };
+        assert_eq!((cut_off(&all), cut_off(&instances())), (1, 0));
     }
 
     #[test]

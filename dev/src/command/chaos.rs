@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::Usage;
 use super::arguments::Arguments;
 use crate::chaos::{self, Kinds, Settings};
-use crate::stack::{Notices, Options};
+use crate::stack::{NatsNodes, Notices, Options};
 use crate::{console, workspace};
 
 /// Requests a second unless said otherwise: a system at work, with room for what a breakage leaves to catch up on.
@@ -28,13 +28,14 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
         instances: number(&mut arguments, "--instances", 2)?,
     };
     let each = arguments.flag("--each");
+    let nats_nodes = if arguments.flag("--cluster") { NatsNodes::Three } else { NatsNodes::One };
     arguments.end()?;
     let dir = workspace::root().join("target/chaos");
     if dir.exists() {
         std::fs::remove_dir_all(&dir).with_context(|| format!("{} can't be cleared", dir.display()))?;
     }
     let notices = Notices::new(|line| console::say(format_args!("cargo dev: {line}")));
-    let options = Options { caller: super::settings()?.caller, ..Options::isolated(&dir)? };
+    let options = Options { caller: super::settings()?.caller, nats_nodes, ..Options::isolated(&dir)? };
     console::say(format_args!("seed {}; logs are in {}", settings.seed, dir.join("logs").display()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let holds = if each {
