@@ -107,7 +107,7 @@ async fn consume(mailer: &Arc<Mailer>, concurrency: usize, drain: CancellationTo
     match joined.await {
         Ok(consumer) => {
             tracing::info!(concurrency, "ready to mail");
-            work::run(consumer, Arc::clone(mailer), concurrency, drain).await;
+            work::run(&mailer.bus, consumer, Arc::clone(mailer), concurrency, drain).await;
             Ok(())
         }
         // Told to stop while waiting for NATS: nothing was begun.

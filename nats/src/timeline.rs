@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use crate::bus::Bus;
 use crate::event::EventKind;
 use crate::id::VerificationId;
+use crate::timestamp::Timestamp;
 use crate::{stream, subject};
 
 /// At most so many events of one kind are read: the stream keeps no more of them on a subject.
@@ -20,6 +21,8 @@ pub struct Recorded {
     pub seq: u64,
     /// What happened.
     pub kind: EventKind,
+    /// When the stream took it.
+    pub stored_at: Timestamp,
     /// The payload.
     pub payload: Bytes,
 }
@@ -79,7 +82,7 @@ async fn read_kind(
 }
 
 fn recorded(kind: EventKind, message: StreamMessage) -> Recorded {
-    Recorded { seq: message.sequence, kind, payload: message.payload }
+    Recorded { seq: message.sequence, kind, stored_at: message.time.into(), payload: message.payload }
 }
 
 fn fault(error: &dyn std::error::Error) -> TimelineFault {

@@ -45,8 +45,14 @@ impl Timestamp {
     /// # Errors
     /// The text is no RFC 3339 date-time.
     pub fn parse(text: &str) -> Result<Self, time::error::Parse> {
-        let date = OffsetDateTime::parse(text, &Rfc3339)?;
-        Ok(Self(i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)))
+        Ok(OffsetDateTime::parse(text, &Rfc3339)?.into())
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    /// What is finer than a millisecond is dropped.
+    fn from(date: OffsetDateTime) -> Self {
+        Self(i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX))
     }
 }
 

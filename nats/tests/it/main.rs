@@ -1,0 +1,5 @@
+//! The bus on a real NATS server.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "in tests, also in the functions that they share")]
+
+mod work;
