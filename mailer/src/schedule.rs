@@ -14,8 +14,9 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(20),
     Duration::from_secs(40),
 ];
-/// After the scheduled attempts, a relay that cannot be reached is tried again so often while the code lives.
-const PAUSE_AFTER_SCHEDULE: Duration = Duration::from_secs(40);
+/// While no relay can be talked to, a mail waits no longer than this: the breakers keep the relays from being asked too
+/// often, and when one is back, the mails with the oldest codes shall be there and not wait behind younger ones.
+const LONGEST_UNAVAILABLE: Duration = Duration::from_secs(5);
 /// A pause is stretched or shortened by up to this share, so that mails deferred together do not come back together.
 const JITTER: f64 = 0.2;
 /// Too little is left of a code when it is less than this share of its life,
@@ -90,8 +91,9 @@ pub fn after(failure: Failure, attempt: u32, life: Life, now: Timestamp, chance:
     };
     let scheduled = PAUSES.get(usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX));
     let pause = match scheduled {
+        Some(pause) if goes_on => LONGEST_UNAVAILABLE.min(*pause),
         Some(pause) => *pause,
-        None if goes_on => PAUSE_AFTER_SCHEDULE,
+        None if goes_on => LONGEST_UNAVAILABLE,
         None => return Next::GiveUp(Reason::RetriesExhausted),
     };
     let at = now + pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otp_nats::bus::{Bus, PublishFault};
-use otp_nats::event::Reason;
+use otp_nats::event::{EventError, Reason};
 use otp_nats::keys::KeyList;
 use otp_nats::mask::{mask_address, scrub_reply};
 use otp_nats::request::{DeadLetter, MailRequest};
@@ -35,6 +35,12 @@ const BUS_PAUSE: Duration = Duration::from_secs(2);
 const TWIN_PAUSE: Duration = Duration::from_secs(5);
 /// A template that does not render was replaced badly; whoever mends it finds the requests still there.
 const TEMPLATE_PAUSE: Duration = Duration::from_secs(10);
+/// A request of a newer version comes again after so long: during a deploy each delivery is a chance to meet a mailer
+/// that can read it,
+const NEWER_PAUSE: Duration = Duration::from_secs(2);
+/// and after so many deliveries, about a minute, it is given up: by then the deploy is over or was made in the wrong
+/// order, and a dead letter can be sent again.
+const NEWER_DELIVERIES: u32 = 30;
 /// A request that makes the mailer panic is given up after so many deliveries.
 const MAX_PANICS: u32 = 5;
 /// Longest reply that an event carries, in characters.
@@ -89,12 +95,13 @@ impl Worker for Mailer {
     async fn work(&self, job: Job) -> Verdict {
         let in_work = self.metrics.in_work();
         let verdict = match Event::from_json(&job.payload) {
-            Ok(Event { id, at, generation, body: Body::Requested { sealed, expires_at } }) => {
+            Ok(Event { id, at, generation, body: Body::Requested { sealed, expires_at } }) if job.is_about(&id) => {
                 let life = Life { requested_at: at, expires_at };
                 let since = Instant::now();
                 self.take_up(Task { job: &job, id, generation, life, sealed, attempt: 1, since }).await
             }
-            Ok(_) | Err(_) => self.give_up_unreadable(&job).await,
+            Err(EventError::Unsupported) if job.delivered < NEWER_DELIVERIES => Verdict::RetryAfter(NEWER_PAUSE),
+            Ok(_) | Err(EventError::Unsupported | EventError::Malformed) => self.give_up_unreadable(&job).await,
         };
         drop(in_work);
         verdict
@@ -115,7 +122,7 @@ impl Mailer {
         };
         // A first delivery has no history worth a look-up, unless it comes so late that others may have spoken.
         if task.job.delivered > 1 || task.life.is_over(Timestamp::now()) {
-            match history::read(&self.bus, &task.id, task.generation).await {
+            match history::read(&self.bus, &task.id, task.generation, task.job.stored_at).await {
                 Ok(History::Done) => {
                     self.metrics.mail(Outcome::Recognised, "");
                     return Verdict::Acknowledge;
@@ -234,6 +241,7 @@ impl Mailer {
             id: Some(task.id),
             at: Timestamp::now(),
             generation: Some(task.generation),
+            seq: task.job.seq,
             reason,
             attempts: task.attempt,
             reply: reply.clone(),

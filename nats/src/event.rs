@@ -300,10 +300,12 @@ impl Event {
     pub fn message_id(&self) -> String {
         let (id, kind, generation) = (&self.id, self.kind(), self.generation);
         match &self.body {
-            Body::Requested { .. } | Body::Sent { .. } | Body::Failed { .. } => format!("{id}.{kind}.{generation}"),
-            Body::Processing { attempt } | Body::Deferred { attempt, .. } => {
-                format!("{id}.{kind}.{generation}.{attempt}")
-            }
+            Body::Requested { .. } | Body::Sent { .. } => format!("{id}.{kind}.{generation}"),
+            Body::Processing { attempt } => format!("{id}.{kind}.{generation}.{attempt}"),
+            // A mail that was given up and is sent again may be deferred and fail a second time within JetStream's
+            // window for duplicates: that is another event, and the newest one tells how the mail stands.
+            Body::Deferred { attempt, .. } => format!("{id}.{kind}.{generation}.{attempt}.{}", self.at.as_millis()),
+            Body::Failed { .. } => format!("{id}.{kind}.{generation}.{}", self.at.as_millis()),
             Body::Rejected { attempts_left } => format!("{id}.{kind}.{attempts_left}"),
             Body::Locked { .. } | Body::Verified {} | Body::Canceled {} | Body::Superseded {} | Body::Expired {} => {
                 format!("{id}.{kind}")

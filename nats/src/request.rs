@@ -85,6 +85,9 @@ pub struct DeadLetter {
     pub at: crate::Timestamp,
     /// Which mail of the verification, when it could be read.
     pub generation: Option<u32>,
+    /// The request's position in `OTP_REQUESTS`; 0 in letters of builds that did not write it.
+    #[serde(default)]
+    pub seq: u64,
     /// Why.
     pub reason: crate::event::Reason,
     /// How often it was tried.
@@ -93,6 +96,15 @@ pub struct DeadLetter {
     pub reply: Option<String>,
     /// The payload of `otp.requested.<id>` as it was (still sealed); what is no UTF-8 is replaced.
     pub request: String,
+}
+
+impl DeadLetter {
+    /// The value of `Nats-Msg-Id`: one letter for one request, however often it is filed, and another one when the same
+    /// request was sent again and given up again.
+    pub fn message_id(&self) -> String {
+        let id = self.id.as_ref().map_or("unreadable", VerificationId::as_str);
+        format!("{id}.dead.{}", self.seq)
+    }
 }
 
 #[cfg(test)]

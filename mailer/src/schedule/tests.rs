@@ -29,9 +29,9 @@ fn the_schedule_is_the_documented_one() {
     assert_eq!(offsets(unsure, life(300)), (vec![0, 2, 6, 15, 35, 75], Reason::RetriesExhausted));
     let unreachable = Failure::Unavailable(Reason::Unreachable);
     assert_eq!(
-        offsets(unreachable, life(300)),
-        (vec![0, 2, 6, 15, 35, 75, 115, 155, 195, 235], Reason::NoTimeLeft),
-        "the next would come at 275 s, and a code of 300 s is of no use in its last 30 s"
+        offsets(unreachable, life(40)),
+        (vec![0, 2, 6, 11, 16, 21, 26, 31, 36], Reason::NoTimeLeft),
+        "the next would come at 41 s, and a code of 40 s is of no use in its last 4 s"
     );
     assert_eq!(offsets(Failure::Busy, life(30)), (vec![0, 2, 6, 15], Reason::NoTimeLeft));
     assert_eq!(offsets(Failure::Refused, life(300)), (vec![0], Reason::Refused));

@@ -19,6 +19,7 @@ impl Mailer {
             id,
             at: Timestamp::now(),
             generation,
+            seq: job.seq,
             reason: Reason::Unreadable,
             attempts: job.delivered,
             reply: None,

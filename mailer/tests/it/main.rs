@@ -8,8 +8,10 @@
     reason = "in tests, also in the functions that they share"
 )]
 
+mod again;
 mod connections;
 mod drain;
+mod poison;
 mod postfix;
 mod private;
 mod redelivery;

@@ -31,8 +31,8 @@ async fn what_is_done_is_not_done_again() {
     for (number, (generation, body)) in (1..).zip(bodies) {
         let mut ask = ask(number);
         ask.generation = 2;
-        stack.publish(&event(&ask, generation, body)).await;
         stack.ask(&ask).await;
+        stack.publish(&event(&ask, generation, body)).await;
         asked.push(ask);
     }
     stack.deliver_in_vain(asked.len()).await;
@@ -52,9 +52,9 @@ async fn what_is_not_done_is_done_once() {
     asked.generation = 2;
     // An older mail of the verification was sent, and this one was tried twice.
     stack.publish(&event(&asked, 1, sent())).await;
+    stack.ask(&asked).await;
     let next_attempt_at = Timestamp::now();
     stack.publish(&event(&asked, 2, Body::Deferred { reason: Reason::Busy, next_attempt_at, attempt: 2 })).await;
-    stack.ask(&asked).await;
     stack.deliver_in_vain(1).await;
     let mailer = stack.mailer(&relay.url()).await;
     stack.until_empty().await;

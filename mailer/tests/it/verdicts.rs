@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mail_parser::MessageParser;
 use otp_nats::event::Reason;
-use otp_nats::{Body, EventKind, subject};
+use otp_nats::{Body, EventKind};
 
 use crate::relay::{At, Do, Relay};
 use crate::stack::{Stack, ask, eventually};
@@ -88,38 +88,6 @@ async fn a_refusal_is_final_and_filed() {
     stack.until_empty().await;
     assert_eq!((relay.received().len(), relay.connections()), (1, 1));
     assert!(relay.commands().contains(&"RSET".to_owned()) && relay.is_done());
-    mailer.stop().await;
-}
-
-#[tokio::test]
-async fn what_cannot_be_read_is_filed() {
-    let (stack, relay) = (Stack::start().await, Relay::start(PLAIN).await);
-    let mailer = stack.mailer(&relay.url()).await;
-    let whole = String::from_utf8(ask(4).event().to_json()).unwrap();
-    let payloads: [(u8, Vec<u8>); 5] = [
-        (1, b"\xff\x00 no JSON".to_vec()),
-        (2, br#"{"v":2,"id":7,"generation":3,"everything":"else"}"#.to_vec()),
-        // Sealed for another verification.
-        (3, whole.replace(&ask(4).id.to_string(), &ask(3).id.to_string()).into_bytes()),
-        (4, whole.replace("\"sealed\":\"k1.", "\"sealed\":\"k9.").into_bytes()),
-        (5, {
-            let mut asked = ask(5);
-            asked.email = "person-5@example.com>\r\nRCPT TO:<eve@example.net".to_owned();
-            asked.event().to_json()
-        }),
-    ];
-    for (number, payload) in payloads {
-        let id = ask(number).id;
-        let subject = subject::event(EventKind::Requested, &id);
-        stack.bus.jetstream().publish(subject, payload.into()).await.unwrap().await.unwrap();
-        let failed = stack.until(&id, EventKind::Failed).await;
-        assert_eq!(failed.body, Body::Failed { reason: Reason::Unreadable, reply: None }, "{number}");
-        let letter = stack.dead_letter(&id).await.unwrap();
-        assert_eq!((letter.id, letter.reason), (Some(id), Reason::Unreadable));
-        assert_eq!(failed.generation, if number == 2 { 3 } else { 1 });
-    }
-    stack.until_empty().await;
-    assert!(relay.commands().is_empty());
     mailer.stop().await;
 }
 
