@@ -144,9 +144,10 @@ async fn under_load(
     drop(stop);
     let loaded = began.elapsed();
     notices.say("the load has ended; waiting until all is settled");
-    settled(&promises, &follower).await;
+    let deadline = Instant::now() + SETTLE;
+    settled(&promises, &follower, deadline).await;
     load.await?;
-    settled(&promises, &follower).await;
+    settled(&promises, &follower, deadline).await;
     memory.look(stack);
     let (made, counts, violations) = promises.content();
     let mut verdict = verdict::judge(&made, &follower.timelines(), &mails(stack.inbox_tally()), &broken.troubles);
@@ -220,8 +221,7 @@ async fn watch(stack: &Stack, memory: &mut Memory, began: Instant, promises: &Pr
 }
 
 /// Waits until every promise has come to an end, as long as that can take.
-async fn settled(promises: &Promises, follower: &Follower) {
-    let deadline = Instant::now() + SETTLE;
+async fn settled(promises: &Promises, follower: &Follower, deadline: Instant) {
     loop {
         let ids = promises.ids();
         if follower.ended(ids.iter()) == ids.len() || Instant::now() >= deadline {

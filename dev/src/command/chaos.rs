@@ -30,7 +30,8 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let each = arguments.flag("--each");
     let nats_nodes = if arguments.flag("--cluster") { NatsNodes::Three } else { NatsNodes::One };
     arguments.end()?;
-    let dir = workspace::root().join("target/chaos");
+    // Runs with different seeds go side by side.
+    let dir = workspace::root().join("target/chaos").join(settings.seed.to_string());
     if dir.exists() {
         std::fs::remove_dir_all(&dir).with_context(|| format!("{} can't be cleared", dir.display()))?;
     }
