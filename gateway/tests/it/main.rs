@@ -1,5 +1,6 @@
 //! The gateway on a real NATS and a real Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that finds something missing fails")]
+#![allow(clippy::print_stdout, reason = "figures that the operations guide gives")]
 
 mod accept;
 mod check;
@@ -9,3 +10,4 @@ mod page;
 mod resend;
 mod secrets;
 mod support;
+mod topology;
