@@ -1,5 +1,10 @@
 //! The bus on a real NATS server.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "in tests, also in the functions that they share")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in tests, also in the functions that they share"
+)]
 
 mod work;
