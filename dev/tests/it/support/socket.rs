@@ -34,6 +34,13 @@ impl Socket {
         Self::with(url, &[("sec-websocket-protocol", "otp.v1")]).await.expect("connected")
     }
 
+    /// Connects as [`Socket::open`] does, if somebody is there.
+    pub(crate) async fn reach(url: &str) -> Option<Self> {
+        let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).expect("a ws URL");
+        drop(TcpStream::connect(address).await.ok()?);
+        Some(Self::open(url).await)
+    }
+
     /// Connects with these headers; else the status that refused it.
     pub(crate) async fn with(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = url.into_client_request().expect("a URL");
