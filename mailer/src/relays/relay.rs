@@ -146,7 +146,11 @@ impl Relay {
             let (ending, connection) = connection.send(mail).await;
             self.keep(connection, counted);
             match ending {
-                // Closed by the relay while it was idle: it had nothing of this mail.
+                // Closed by the relay while it was idle: it had nothing of this mail. Where it did not even say so (a
+                // relay that is gone, a firewall that forgot the connection), the other idle ones are no better.
+                Ending::Lost(Fault { kind: FaultKind::TimedOut, .. }, Certainty::Untouched) => {
+                    lock(&self.idle).clear();
+                }
                 Ending::Lost(_, Certainty::Untouched) => {}
                 Ending::Busy(reply) if reply.code == 421 => {}
                 ending => return Ok(ending),

@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use super::reply::Reply;
-use super::wire::Wire;
+use super::wire::{Turn, Wire};
 use super::{Fault, FaultKind, Phase, TlsFault, scrubbed, tls};
 use crate::relay_url::{Encryption, Login, RelayUrl};
 
@@ -200,7 +200,7 @@ impl Connection {
 
     /// Whether the server said nothing since the last reply. One that did, closed the connection or is about to.
     pub fn is_quiet(&mut self) -> bool {
-        self.wire.is_quiet()
+        self.wire.turn() == Turn::Ours
     }
 
     /// Says goodbye and closes.

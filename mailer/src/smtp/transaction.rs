@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::connection::{Capabilities, Connection};
 use super::reply::Reply;
+use super::wire::Turn;
 use super::{Fault, FaultKind, Phase};
 
 /// A mail ready to go: envelope and message. Wiped when dropped.
@@ -88,11 +89,22 @@ impl Connection {
         };
         self.mails = self.mails.saturating_add(1);
         match self.offer(&commands).await {
-            Ok(()) => match self.wire.ask(Phase::Body, &mail.message).await {
-                // The final dot ends the transaction, whatever the reply: no RSET is needed.
-                Ok(reply) => self.end_of(reply),
-                Err(fault) => (Ending::Lost(fault, Certainty::Unsure), None),
-            },
+            Ok(()) => {
+                // A reply that is there before the message is none to it.
+                if let Err(fault) = self.wire.in_turn(Phase::Body) {
+                    return (Ending::Lost(fault, Certainty::NotSent), None);
+                }
+                match self.wire.ask(Phase::Body, &mail.message).await {
+                    // The final dot ends the transaction, whatever the reply: no RSET is needed.
+                    Ok(reply) => self.end_of(reply),
+                    Err(fault) => (Ending::Lost(fault, Certainty::Unsure), None),
+                }
+            }
+            // One reply too many: which of them was the answer to what is not known.
+            Err(Objection::Reply { .. }) if self.wire.turn() == Turn::Overstepped => {
+                let fault = Fault::new(Phase::Data, FaultKind::Lost, "the server spoke out of turn");
+                (Ending::Lost(fault, Certainty::NotSent), None)
+            }
             Err(Objection::Reply { reply, in_step }) => {
                 let (ending, connection) = self.end_of(reply);
                 match connection {
@@ -132,11 +144,15 @@ impl Connection {
                 (Ok(reply), Some(first)) if reply.code == 354 => {
                     return Err(Objection::Reply { reply: first, in_step: false });
                 }
+                // No server says so to DATA: the replies are out of step with the commands.
+                (Ok(reply), Some(_)) if *phase == Phase::Data && reply.is_positive() => {
+                    let fault = Fault::new(*phase, FaultKind::Lost, format!("unexpected reply {}", reply.code));
+                    return Err(Objection::Fault(fault, Certainty::NotSent));
+                }
                 (Ok(_), Some(first)) => objection = Some(first),
                 (Err(_), Some(first)) => return Err(Objection::Reply { reply: first, in_step: false }),
                 (Err(fault), None) => {
-                    let untouched = *phase == Phase::Mail && fault.kind == FaultKind::Lost;
-                    let certainty = if untouched { Certainty::Untouched } else { Certainty::NotSent };
+                    let certainty = if *phase == Phase::Mail { Certainty::Untouched } else { Certainty::NotSent };
                     return Err(Objection::Fault(fault, certainty));
                 }
             }

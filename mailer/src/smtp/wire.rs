@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::reply::Reply;
-use super::{Fault, FaultKind, Phase};
+use super::{Fault, FaultKind, Phase, scrubbed};
 
 /// A server that pipelined replies to what was never asked is cut off here.
 const MAX_INPUT: usize = 1 << 20;
@@ -22,6 +22,19 @@ const MAX_INPUT: usize = 1 << 20;
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Whose turn it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The server waits to be asked.
+    Ours,
+    /// The connection is closed.
+    Closed,
+    /// The server is about to close it.
+    Goodbye(Reply),
+    /// The server has said what it was not asked: whatever it says next may be the answer to something else.
+    Overstepped,
 }
 
 /// A connection's stream with what was read ahead.
@@ -67,8 +80,10 @@ impl Wire {
         }
     }
 
-    /// Writes a command and reads its reply.
+    /// Writes a command and reads its reply. What the server has said before is no reply to it: a server out of step is
+    /// given up, or else it would be read as the answer to this mail.
     pub(super) async fn ask(&mut self, phase: Phase, command: &[u8]) -> Result<Reply, Fault> {
+        self.in_turn(phase)?;
         within(phase, async {
             self.stream.write_all(command).await?;
             self.stream.flush().await?;
@@ -77,8 +92,9 @@ impl Wire {
         .await
     }
 
-    /// Writes without waiting for a reply.
+    /// Writes without waiting for a reply; as [`Wire::ask`] only while the server has said nothing.
     pub(super) async fn say(&mut self, phase: Phase, commands: &[u8]) -> Result<(), Fault> {
+        self.in_turn(phase)?;
         within(phase, async {
             self.stream.write_all(commands).await?;
             self.stream.flush().await
@@ -91,13 +107,30 @@ impl Wire {
         within(phase, self.next_reply()).await
     }
 
-    /// Whether the server said nothing since the last reply, not even goodbye.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        if !self.input.is_empty() {
-            return false;
+    /// Whether it is the client's turn, as far as what has arrived here tells.
+    pub(super) fn turn(&mut self) -> Turn {
+        if self.input.is_empty() {
+            match self.stream.read_buf(&mut self.input).now_or_never() {
+                None => return Turn::Ours,
+                Some(Ok(0) | Err(_)) => return Turn::Closed,
+                Some(Ok(_)) => {}
+            }
         }
-        let mut byte = [0];
-        self.stream.read(&mut byte).now_or_never().is_none()
+        match Reply::read(&self.input) {
+            // The one thing that a server may say unasked (RFC 5321 §3.8): that it closes the connection.
+            Ok(Some((reply, _))) if reply.code == 421 => Turn::Goodbye(reply),
+            Ok(_) | Err(_) => Turn::Overstepped,
+        }
+    }
+
+    /// That it is the client's turn.
+    pub(super) fn in_turn(&mut self, phase: Phase) -> Result<(), Fault> {
+        match self.turn() {
+            Turn::Ours => Ok(()),
+            Turn::Closed => Err(Fault::new(phase, FaultKind::Lost, "closed by the server")),
+            Turn::Goodbye(reply) => Err(Fault::new(phase, FaultKind::Busy, scrubbed(&reply))),
+            Turn::Overstepped => Err(Fault::new(phase, FaultKind::Lost, "the server spoke out of turn")),
+        }
     }
 
     async fn next_reply(&mut self) -> io::Result<Reply> {
