@@ -74,7 +74,10 @@ impl Replies {
             }
             Fault::Extra(text) => {
                 let then = usual(self);
-                self.say(text);
+                // It comes on top of an answer; where another rule has broken off there is none.
+                if then == Then::Listen {
+                    self.say(text);
+                }
                 then
             }
             Fault::Drip(pause) => {
