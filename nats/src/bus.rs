@@ -1,36 +1,34 @@
 //! The connection to NATS: settings, streams created or checked, publishing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectOptions, Event as ConnectionEvent, ServerAddr};
-use tokio::time::Instant;
+use async_nats::ServerAddr;
+use async_nats::jetstream;
 
-use crate::event::Event;
-use crate::request::DeadLetter;
 use crate::settings::{List, Setting, Settings};
 use crate::stream::StreamSettings;
-use crate::subject;
-use crate::trace::{self, TraceParent};
 
+mod acks;
+mod connection;
 mod metrics;
+mod publish;
 mod streams;
+mod watchdog;
 
 pub use metrics::BusMetrics;
+pub use publish::{PublishFault, Stored};
 pub use streams::StreamFault;
+
+use acks::Acks;
+use connection::Connection;
+use watchdog::Trouble;
 
 /// Longest wait for the streams' state: less than a whole readiness check has, so that it can say who hangs.
 const FAULTS_WAIT: Duration = Duration::from_millis(1500);
-/// One attempt of a publish waits so long for its acknowledgement: longer than any healthy server takes, short enough
-/// for a second and third attempt within the deadline of a request.
-const ATTEMPT: Duration = Duration::from_millis(1200);
-/// Longest wait between attempts of a publish, and before connecting again.
-const BACKOFF_MAX: Duration = Duration::from_secs(4);
-/// Publishes that wait for their acknowledgement at once; beyond it a publisher is told at once that the bus is busy.
-const MAX_IN_FLIGHT: usize = 8192;
+/// Longest wait for an answer of JetStream's to a question of ours.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// What to do with a stream whose settings differ from the configured ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,38 +123,20 @@ pub enum ConnectFault {
     /// The connection cannot be set up at all, whatever the servers do.
     #[error("NATS cannot be connected to: {0}")]
     Setup(async_nats::ConnectErrorKind),
-}
-
-/// Why an event was not published. Only `Unavailable` may have been stored all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PublishFault {
-    /// The stream is at its bound.
-    #[error("the stream is full")]
-    Full,
-    /// The server refuses the message itself.
-    #[error("the server refuses the message")]
-    Refused,
-    /// No acknowledgement came in time.
-    #[error("no acknowledgement in time")]
-    Unavailable,
-}
-
-/// What JetStream said of a stored message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stored {
-    /// The sequence in its stream.
-    pub seq: u64,
-    /// Whether a message of this id was there already.
-    pub duplicate: bool,
+    /// The client ended at once.
+    #[error("the NATS client ended")]
+    Ended,
 }
 
 /// The connection to NATS. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    client: Client,
+    connection: Connection,
     jetstream: jetstream::Context,
     settings: BusSettings,
     metrics: BusMetrics,
+    acks: Arc<Acks>,
+    trouble: Arc<Trouble>,
 }
 
 impl Bus {
@@ -166,37 +146,14 @@ impl Bus {
     /// # Errors
     /// [`ConnectFault`], as its variants say.
     pub async fn connect(name: &str, settings: &BusSettings, metrics: BusMetrics) -> Result<Self, ConnectFault> {
-        let connected = metrics.clone();
-        let mut options = ConnectOptions::new()
-            .name(name)
-            .retry_on_initial_connect()
-            .connection_timeout(Duration::from_secs(3))
-            .ping_interval(Duration::from_secs(15))
-            .request_timeout(Some(Duration::from_secs(5)))
-            .reconnect_delay_callback(reconnect_delay)
-            .event_callback(move |event| {
-                note(&connected, &event);
-                std::future::ready(())
-            });
-        // The client library does not read the login out of the URL by itself.
-        if let Some((user, password)) = settings.login() {
-            options = options.user_and_password(user, password);
-        }
-        if let Some(path) = &settings.credentials {
-            options = options.credentials_file(path).await.map_err(|error| ConnectFault::Credentials(error.kind()))?;
-        }
-        if let Some(path) = &settings.ca {
-            options = options.add_root_certificates(path.clone()).require_tls(true);
-        }
-        let client =
-            options.connect(settings.servers.as_slice()).await.map_err(|error| ConnectFault::Setup(error.kind()))?;
-        let jetstream = jetstream::context::ContextBuilder::new()
-            .timeout(Duration::from_secs(5))
-            .ack_timeout(ATTEMPT)
-            .max_ack_inflight(MAX_IN_FLIGHT)
-            .backpressure_on_inflight(false)
-            .build(client.clone());
-        Ok(Self { client, jetstream, settings: settings.clone(), metrics })
+        let connection = Connection::open(name, settings, metrics.clone()).await?;
+        let jetstream =
+            jetstream::context::ContextBuilder::new().timeout(ANSWER_WITHIN).build(connection.client.clone());
+        let acks = Arc::new(Acks::open(&connection.client).await.ok_or(ConnectFault::Ended)?);
+        let (settings, trouble) = (settings.clone(), Arc::new(Trouble::default()));
+        let watched = (jetstream.clone(), connection.clone(), settings.clone(), Arc::downgrade(&trouble));
+        tokio::spawn(watchdog::watch(watched.0, watched.1, watched.2, watched.3));
+        Ok(Self { connection, jetstream, settings, metrics, acks, trouble })
     }
 
     /// The JetStream context, for reading and consuming.
@@ -211,96 +168,7 @@ impl Bus {
 
     /// Whether a server is connected now.
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == async_nats::connection::State::Connected
-    }
-
-    /// Publishes an event and waits until JetStream has it, trying again with the same `Nats-Msg-Id` until `within` is
-    /// over. At most one copy is stored.
-    ///
-    /// # Errors
-    /// [`PublishFault`], as its variants say.
-    pub async fn publish(&self, event: &Event, trace: &TraceParent, within: Duration) -> Result<Stored, PublishFault> {
-        let message = PublishMessage::build()
-            .payload(event.to_json().into())
-            .header(trace::HEADER, trace.to_string().as_str())
-            .message_id(event.message_id());
-        let started = Instant::now();
-        let result = self.acknowledged(event.subject(), message, within).await;
-        self.metrics.published(event.kind(), result.as_ref().err().copied(), started.elapsed());
-        result
-    }
-
-    /// Publishes an event and does not wait: for what is best effort. Nothing is sent while no server is connected.
-    pub async fn publish_best_effort(&self, event: &Event, trace: &TraceParent) {
-        if !self.is_connected() {
-            return;
-        }
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert(trace::HEADER, trace.to_string().as_str());
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, event.message_id().as_str());
-        let published = self.client.publish_with_headers(event.subject(), headers, event.to_json().into()).await;
-        if published.is_err() {
-            tracing::debug!(event = %event.kind(), "not published");
-        }
-    }
-
-    /// Files a request that is given up, and waits until JetStream has it.
-    ///
-    /// # Errors
-    /// [`PublishFault`], as its variants say.
-    pub async fn publish_dead_letter(&self, letter: &DeadLetter, within: Duration) -> Result<Stored, PublishFault> {
-        let subject = letter.id.as_ref().map_or_else(subject::dead_letter_without_id, subject::dead_letter);
-        let payload = serde_json::to_vec(letter).map_err(|_| PublishFault::Refused)?;
-        let mut message = PublishMessage::build().payload(payload.into());
-        if let (Some(id), Some(generation)) = (&letter.id, letter.generation) {
-            message = message.message_id(format!("{id}.dead.{generation}"));
-        }
-        self.acknowledged(subject, message, within).await
-    }
-
-    async fn acknowledged(
-        &self,
-        subject: String,
-        message: PublishMessage,
-        within: Duration,
-    ) -> Result<Stored, PublishFault> {
-        let deadline = Instant::now() + within;
-        // Each attempt may leave an entry for a reply that never comes in the client (nats.rs#1617), so their number
-        // is bounded by the time: at most three in the three seconds that a request has.
-        for attempt in 1_u32.. {
-            match tokio::time::timeout_at(deadline, self.attempt(subject.clone(), message.clone())).await {
-                Ok(Ok(stored)) => return Ok(stored),
-                Ok(Err(Some(fault))) => return Err(fault),
-                Ok(Err(None)) => {}
-                Err(_elapsed) => break,
-            }
-            let pause = jittered(Duration::from_millis(50) * 2_u32.saturating_pow(attempt.min(5)));
-            if Instant::now() + pause >= deadline {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-        }
-        Err(PublishFault::Unavailable)
-    }
-
-    /// One attempt; the inner `None` says that another may succeed.
-    async fn attempt(&self, subject: String, message: PublishMessage) -> Result<Stored, Option<PublishFault>> {
-        let sent = self.jetstream.send_publish(subject, message).await.map_err(|error| transient(error.kind()))?;
-        let acknowledged = match tokio::time::timeout(ATTEMPT, sent.into_future()).await {
-            Ok(acknowledged) => acknowledged,
-            Err(_elapsed) => return Err(None),
-        };
-        match acknowledged {
-            Ok(ack) => Ok(Stored { seq: ack.sequence, duplicate: ack.duplicate }),
-            Err(error) => {
-                let source = std::error::Error::source(&error).and_then(|s| s.downcast_ref::<jetstream::Error>());
-                match source {
-                    Some(said) if said.error_code() == ErrorCode::STREAM_STORE_FAILED => Err(Some(PublishFault::Full)),
-                    Some(said) if said.code() == 400 => Err(Some(PublishFault::Refused)),
-                    Some(_) | None => Err(transient(error.kind())),
-                }
-            }
-        }
+        self.connection.is_made()
     }
 
     /// What keeps the bus from working, one phrase each; empty when the streams are there as configured.
@@ -317,53 +185,14 @@ impl Bus {
 
     /// Sends what is still buffered and closes the connection.
     pub async fn close(&self) {
-        let flushed = tokio::time::timeout(Duration::from_secs(2), self.client.flush()).await;
+        let flushed = tokio::time::timeout(Duration::from_secs(2), self.connection.client.flush()).await;
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("what was still to be sent to NATS could not be flushed");
         }
     }
 }
 
-const fn transient(kind: PublishErrorKind) -> Option<PublishFault> {
-    match kind {
-        PublishErrorKind::MaxPayloadExceeded => Some(PublishFault::Refused),
-        PublishErrorKind::MaxAckPending => Some(PublishFault::Unavailable),
-        // `StreamNotFound` is what a cluster says while it elects a leader.
-        PublishErrorKind::StreamNotFound
-        | PublishErrorKind::WrongLastMessageId
-        | PublishErrorKind::WrongLastSequence
-        | PublishErrorKind::TimedOut
-        | PublishErrorKind::BrokenPipe
-        | PublishErrorKind::Other => None,
-    }
-}
-
-/// Full jitter on a doubling delay, so that a thousand clients do not come back at once.
-fn reconnect_delay(attempts: usize) -> Duration {
-    let doubling = u32::try_from(attempts.min(8)).unwrap_or(8);
-    jittered((Duration::from_millis(50) * 2_u32.saturating_pow(doubling)).min(BACKOFF_MAX))
-}
-
 /// Between half of the duration and all of it.
 pub fn jittered(duration: Duration) -> Duration {
     duration.mul_f64(rand::random_range(0.5..=1.0))
-}
-
-fn note(metrics: &BusMetrics, event: &ConnectionEvent) {
-    match event {
-        ConnectionEvent::Connected => {
-            metrics.connected(true);
-            tracing::info!("connected to NATS");
-        }
-        ConnectionEvent::Disconnected => {
-            metrics.connected(false);
-            tracing::warn!("disconnected from NATS");
-        }
-        ConnectionEvent::LameDuckMode | ConnectionEvent::Draining | ConnectionEvent::Closed => {
-            tracing::info!(%event, "the NATS connection changes");
-        }
-        ConnectionEvent::SlowConsumer(_) | ConnectionEvent::ServerError(_) | ConnectionEvent::ClientError(_) => {
-            tracing::warn!(%event, "the NATS connection has trouble");
-        }
-    }
 }

@@ -7,4 +7,5 @@
     reason = "in tests, also in the functions that they share"
 )]
 
+mod publish;
 mod work;
