@@ -82,13 +82,21 @@ impl System {
 ///
 /// # Panics
 /// There is none in time.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_or(ask, || what.to_owned()).await
+}
+
+/// As [`eventually`], with what there is to say when there is no answer.
+///
+/// # Panics
+/// There is none in time.
+pub(crate) async fn eventually_or<T>(mut ask: impl AsyncFnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "waited in vain for {}", what());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
