@@ -1,15 +1,20 @@
-//! The operator's page: every command on it runs as it stands there, and gives nothing away.
+//! The operator's pages: every command on them runs as it stands there, and gives nothing away.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use otp_dev::process::Signal;
+use otp_dev::stack::Part;
 use tokio::io::AsyncReadExt as _;
 
-use crate::support::{Asked, System, code_in, eventually, other_code};
+use crate::support::{Asked, System, code_in, eventually, names, other_code};
 
-/// The page, relative to this package.
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/ops/README.md");
+/// The pages, relative to this package, each with the fewest commands that it has.
+const PAGES: [(&str, usize); 2] = [
+    (concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/ops/README.md"), 10),
+    (concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md"), 7),
+];
 /// Longest run of a command; each answers at once on a machine at rest.
 const COMMAND_MAX: Duration = Duration::from_secs(30);
 
@@ -24,12 +29,12 @@ fn cli() -> Option<PathBuf> {
     std::env::split_paths(&path).chain(go).chain(home).map(|folder| folder.join("nats")).find(|file| file.is_file())
 }
 
-/// The commands in the page's `sh` blocks, without the line that names the server.
-fn commands() -> Vec<String> {
-    let page = std::fs::read_to_string(PAGE).expect("the page");
+/// The `nats` commands in the `sh` blocks of a page.
+fn commands(page: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(page).expect("the page");
     let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
-    let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty());
-    lines.filter(|line| !line.starts_with("export NATS_URL=")).map(str::to_owned).collect()
+    let lines = blocks.flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("nats "));
+    lines.map(str::to_owned).collect()
 }
 
 /// An operator's shell, in which `$ID` is the verification in question.
@@ -90,29 +95,66 @@ impl Shell<'_> {
     }
 }
 
-/// A verification with a whole life, one that was given up, and one that waits: what a page is looked up for.
-async fn lives(system: &System) -> (Asked, Asked, Vec<String>) {
+/// What a page is looked up for.
+struct Lives {
+    /// A verification with a whole life.
+    proved: Asked,
+    /// One that the relay refused.
+    refused: Asked,
+    /// One that a mailer with other keys gave up.
+    unread: Asked,
+    /// What no command may show.
+    secrets: Vec<String>,
+}
+
+async fn lives(system: &mut System) -> Lives {
+    let unread = unread(system, "agrajag@operator.test").await;
     let api = system.api();
     let proved = api.accepted("trillian.astra@operator.test").await;
     let code = code_in(&system.inbox().wait_for("trillian.astra@operator.test").await, CODE_LENGTH);
     api.check(&proved.id, &other_code(&code)).await.problem(422, "incorrect-code");
     assert_eq!(api.check(&proved.id, &code).await.status, 200);
     let refused = api.accepted("fail550+lunkwill@operator.test").await;
-    eventually("the refusal", async || {
-        let read = api.read(&refused.id, Some(&refused.ticket)).await;
-        (read.body["status"] == "failed").then_some(())
+    until_status(system, &refused, "failed").await;
+    api.accepted("defer451+fook@operator.test").await;
+    let secrets = ["trillian", "lunkwill", "fook", "majikthise", "agrajag", &code, &other_code(&code)];
+    Lives { proved, refused, unread, secrets: secrets.map(str::to_owned).to_vec() }
+}
+
+/// A verification that is given up because the mailer's keys are not the gateway's, until a mailer with the right ones
+/// is back.
+async fn unread(system: &mut System, address: &str) -> Asked {
+    system.stack.hold(Part::Mailer, Signal::Terminate).await.expect("held");
+    let keys = format!("other:{}", data_encoding::BASE64.encode(&rand::random::<[u8; 32]>()));
+    let strange = system.stack.add(Part::Mailer, &[("OTP_SEAL_KEYS", &keys)]).await.expect("a mailer");
+    let asked = system.api().accepted(address).await;
+    until_status(system, &asked, "failed").await;
+    system.stack.remove(strange).await.expect("removed");
+    system.stack.release(Part::Mailer).await.expect("released");
+    asked
+}
+
+async fn until_status(system: &System, asked: &Asked, status: &str) {
+    eventually(status, async || {
+        let read = system.api().read(&asked.id, Some(&asked.ticket)).await;
+        (read.body["status"] == status).then_some(())
     })
     .await;
-    api.accepted("defer451+fook@operator.test").await;
-    let secrets = ["trillian", "lunkwill", "fook", "majikthise", &code, &other_code(&code)];
-    (proved, refused, secrets.map(str::to_owned).to_vec())
 }
 
 /// What a command has to show, by what it starts with.
 fn expected(command: &str) -> &'static [&'static str] {
     match command {
+        _ if command.contains("| nats req") => &["\"stream\":\"OTP_REQUESTS\""],
+        _ if command.ends_with("uniq -c") => &["1 refused", "1 unreadable"],
+        _ if command.starts_with("nats sub --stream OTP_EVENTS") => &["\"reason\":\"busy\"", "next_attempt_at"],
+        _ if command.starts_with("nats sub --stream OTP_DEAD") => {
+            &["\"reason\":\"refused\"", "\"reason\":\"unreadable\""]
+        }
         _ if command.starts_with("nats stream ls") => &["OTP_REQUESTS", "OTP_EVENTS", "OTP_DEAD"],
-        _ if command.starts_with("nats stream info OTP_REQUESTS") => &["Messages: 1", "otp.requested.*"],
+        _ if command.starts_with("nats stream info OTP_REQUESTS") => {
+            &["Messages: 1", "First Sequence: ", "otp.requested.*"]
+        }
         _ if command.starts_with("nats consumer info") => &["Outstanding Acks: 1", "Unprocessed Messages: 0"],
         _ if command.starts_with("nats sub") => &["otp.requested.", "otp.processing.", "otp.sent.", "sealed"],
         _ if command.starts_with("nats stream subjects OTP_EVENTS") => &["processing", "sent", "rejected", "verified"],
@@ -124,12 +166,12 @@ fn expected(command: &str) -> &'static [&'static str] {
 }
 
 #[tokio::test]
-async fn every_command_on_the_operators_page_runs() {
+async fn every_command_on_the_operators_pages_runs() {
     let Some(cli) = cli() else {
         println!("skipped: the nats CLI is not installed");
         return;
     };
-    let system = System::with(|options| {
+    let mut system = System::with(|options| {
         options.caller.set("OTP_CODE_LENGTH", &CODE_LENGTH.to_string());
         for (name, value) in [("OTP_LIMIT_IP", "off"), ("OTP_LIMIT_RECIPIENT", "off"), ("OTP_RESEND_COOLDOWN", "0")] {
             options.caller.set(name, value);
@@ -139,25 +181,47 @@ async fn every_command_on_the_operators_page_runs() {
     let home = tempfile::tempdir().expect("a directory");
     let folder = cli.parent().expect("a folder").display();
     let path = format!("{folder}:{}", std::env::var_os("PATH").unwrap_or_default().to_string_lossy());
+    let lives = lives(&mut system).await;
     let shell = Shell { system: &system, path, home: home.path() };
-    let (proved, refused, secrets) = lives(&system).await;
-    let commands = commands();
-    assert!(commands.len() >= 8, "{commands:?}");
-    for command in &commands {
-        let id = if command.contains("OTP_DEAD") { &refused.id } else { &proved.id };
-        let said = if command.starts_with("nats sub") {
-            shell.watch(command, "majikthise@operator.test").await
-        } else {
-            eventually_shows(&shell, command, id).await
-        };
-        for text in expected(command) {
-            assert!(said.contains(text), "{command} does not show {text}: {said}");
-        }
-        for secret in &secrets {
-            assert!(!said.to_lowercase().contains(secret), "{command} shows {secret}: {said}");
+    for (page, fewest) in PAGES {
+        let commands = commands(page);
+        assert!(commands.len() >= fewest, "{commands:?}");
+        for command in &commands {
+            runs(&shell, command, &lives).await;
         }
     }
+    sent_again(&system, &lives.unread, "agrajag@operator.test").await;
     system.stack.stop().await;
+}
+
+async fn runs(shell: &Shell<'_>, command: &str, lives: &Lives) {
+    let said = if command.starts_with("nats sub '") {
+        shell.watch(command, "majikthise@operator.test").await
+    } else if command.contains("| nats req") {
+        // Once: each run is another mail.
+        shell.run(command, &lives.unread.id).await
+    } else {
+        let id = if command.contains("OTP_DEAD") { &lives.refused.id } else { &lives.proved.id };
+        eventually_shows(shell, command, id).await
+    };
+    for text in expected(command) {
+        assert!(said.contains(text), "{command} does not show {text}: {said}");
+    }
+    for secret in &lives.secrets {
+        assert!(!said.to_lowercase().contains(secret), "{command} shows {secret}: {said}");
+    }
+}
+
+/// The dead letter that a command on a page has sent again was mailed, and whoever watches is told so.
+async fn sent_again(system: &System, asked: &Asked, address: &str) {
+    let code = code_in(&system.inbox().wait_for(address).await, CODE_LENGTH);
+    until_status(system, asked, "sent").await;
+    let read = system.api().read(&asked.id, Some(&asked.ticket)).await;
+    let events = read.body["timeline"].as_array().expect("a timeline").clone();
+    let mut told = names(&events);
+    told.retain(|name| *name != "processing");
+    assert_eq!(told, ["requested", "failed", "sent"]);
+    assert_eq!(system.api().check(&asked.id, &code).await.status, 200, "the code is the one that was asked for");
 }
 
 /// Acknowledgements lag a little behind the events: a command is asked again until it shows what it has to.

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Events, System, eventually};
 
+/// What all services may say.
+const EVERYBODYS: &str = "otp.expired.x";
+
 /// nats-server with production's configuration and users.
 struct Guarded {
     server: Child,
@@ -117,6 +120,8 @@ async fn no_service_may_do_what_is_anothers() {
     ] {
         let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), format!("secret{user}"));
         let client = options.connect(format!("nats://127.0.0.1:{}", nats.port)).await.expect("connected");
+        // Whoever finds first that the time is over says so.
+        client.publish(EVERYBODYS, "".into()).await.expect("sent");
         client.publish(subject.to_owned(), "".into()).await.expect("sent");
         client.flush().await.expect("flushed");
         let line = format!("Publish Violation - User \"{user}\", Subject \"{subject}\"");
@@ -126,5 +131,6 @@ async fn no_service_may_do_what_is_anothers() {
         };
         eventually(&line, async || refused(nats.log()).then_some(())).await;
     }
+    assert!(!nats.log().contains(EVERYBODYS), "{}", nats.log());
     assert!(async_nats::connect(format!("nats://127.0.0.1:{}", nats.port)).await.is_err(), "nobody without a name");
 }
