@@ -19,8 +19,9 @@ use crate::bus::jittered;
 
 /// A pull stays open so long: a drain waits for its end, and an idle mailer costs the server one question a second.
 const EXPIRES: Duration = Duration::from_secs(1);
-/// The server's word for a pull's end may come so much later before the pull counts as lost.
-const GRACE: Duration = Duration::from_secs(1);
+/// The server's word for a pull's end may come so much later before the pull counts as lost: a busy machine is late now and
+/// then, and after a lost connection nobody wants to wait longer.
+const GRACE: Duration = Duration::from_secs(2);
 /// After a complaint of the server at first,
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// and at most: as long as an election of a leader takes.
