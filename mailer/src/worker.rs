@@ -120,8 +120,9 @@ impl Mailer {
             Entered::InWork => return Verdict::RetryAfter(TWIN_PAUSE),
             Entered::Unrecorded(sent) => return self.record(&task, &sent).await,
         };
-        // A first delivery has no history worth a look-up, unless it comes so late that others may have spoken.
-        if task.job.delivered > 1 || task.life.is_over(Timestamp::now()) {
+        // A first delivery has no history worth a look-up, unless it comes so late that others may have spoken, or the
+        // server may have lost count.
+        if task.job.doubtful || task.job.delivered > 1 || task.life.is_over(Timestamp::now()) {
             match history::read(&self.bus, &task.id, task.generation, task.job.stored_at).await {
                 Ok(History::Done) => {
                     self.metrics.mail(Outcome::Recognised, "");

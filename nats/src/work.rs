@@ -25,6 +25,7 @@ use crate::subject;
 use crate::timestamp::Timestamp;
 use crate::trace::{self, TraceParent};
 
+mod doubt;
 mod intake;
 mod pull;
 
@@ -44,6 +45,8 @@ pub struct Job {
     pub subject: String,
     /// How often it was delivered, this time included.
     pub delivered: u32,
+    /// Whether it may have been delivered before: after a change of the consumer's leader the count above is too low.
+    pub doubtful: bool,
     /// Its sequence in the stream.
     pub seq: u64,
     /// When the stream took it.
@@ -105,8 +108,8 @@ pub async fn run<W: Worker>(
     tasks.wait().await;
 }
 
-async fn answer<W: Worker>(worker: Arc<W>, message: jetstream::Message) {
-    let Some(job) = job(&message) else {
+async fn answer<W: Worker>(worker: Arc<W>, message: jetstream::Message, doubtful: bool) {
+    let Some(job) = job(&message, doubtful) else {
         tracing::error!("a message without JetStream's data came to the consumer");
         return;
     };
@@ -147,7 +150,7 @@ async fn acknowledge(message: &jetstream::Message, verdict: Verdict) {
     }
 }
 
-fn job(message: &jetstream::Message) -> Option<Job> {
+fn job(message: &jetstream::Message, doubtful: bool) -> Option<Job> {
     let info = message.info().ok()?;
     let header = message.headers.as_ref().and_then(|headers| headers.get(trace::HEADER));
     let trace = header.and_then(|value| TraceParent::parse(value.as_str())).map(|parent| parent.child());
@@ -155,6 +158,7 @@ fn job(message: &jetstream::Message) -> Option<Job> {
         payload: message.payload.clone(),
         subject: message.subject.to_string(),
         delivered: u32::try_from(info.delivered).unwrap_or(u32::MAX),
+        doubtful,
         seq: info.stream_sequence,
         stored_at: info.published.into(),
         trace: trace.unwrap_or_else(TraceParent::start),

@@ -35,6 +35,7 @@ pub(super) struct Intake<W> {
 
 struct Held {
     message: jetstream::Message,
+    doubtful: bool,
     since: Instant,
 }
 
@@ -150,7 +151,7 @@ impl<W: Worker> Intake<W> {
         let Some(held) = self.held.pop_front() else { return };
         let worker = Arc::clone(&self.worker);
         self.tasks.spawn(async move {
-            answer(worker, held.message).await;
+            answer(worker, held.message, held.doubtful).await;
             drop(permit);
         });
     }
@@ -158,7 +159,9 @@ impl<W: Worker> Intake<W> {
     /// Whether more may come.
     fn hear(&mut self, said: Said) -> bool {
         match said {
-            Said::Request(message) => self.held.push_back(Held { message: *message, since: Instant::now() }),
+            Said::Request(message, doubtful) => {
+                self.held.push_back(Held { message: *message, doubtful, since: Instant::now() });
+            }
             Said::Changed => {}
             Said::Closed => {
                 tracing::error!("the NATS connection is closed");

@@ -15,6 +15,7 @@ use async_nats::{StatusCode, Subscriber};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
+use super::doubt::Doubt;
 use crate::bus::jittered;
 
 /// A pull stays open so long: a drain waits for its end, and an idle mailer costs the server one question a second.
@@ -35,8 +36,8 @@ type Check = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// What came of waiting.
 #[derive(Debug)]
 pub(super) enum Said {
-    /// A request.
-    Request(Box<jetstream::Message>),
+    /// A request, and whether it may have been delivered before, whatever the server counts.
+    Request(Box<jetstream::Message>, bool),
     /// The pull has ended, or another may be opened.
     Changed,
     /// The client is closed; nothing comes any more.
@@ -59,6 +60,7 @@ pub(super) struct Pull {
     /// Asked after a pull was lost. A server that hangs would answer all pulls that it was sent when it goes on, so it
     /// gets no other one before it has answered this.
     check: Option<Check>,
+    doubt: Doubt,
 }
 
 impl Pull {
@@ -77,6 +79,7 @@ impl Pull {
             not_before: now,
             pause: PAUSE_FIRST,
             check: None,
+            doubt: Doubt::default(),
         })
     }
 
@@ -135,7 +138,10 @@ impl Pull {
         let Some(status) = message.status.filter(|status| *status != StatusCode::OK) else {
             self.open = self.open.saturating_sub(1);
             self.pause = PAUSE_FIRST;
-            return Said::Request(Box::new(jetstream::Message { message, context: self.context.clone() }));
+            let message = jetstream::Message { message, context: self.context.clone() };
+            let told = message.info().map(|info| (info.stream_sequence, info.delivered));
+            let doubtful = told.is_ok_and(|(seq, delivered)| self.doubt.about(seq, delivered, Instant::now()));
+            return Said::Request(Box::new(message), doubtful);
         };
         match status {
             StatusCode::TIMEOUT => {
@@ -155,6 +161,7 @@ impl Pull {
 
     fn lose(&mut self) {
         self.open = 0;
+        self.doubt.raise(Instant::now());
         let consumer = self.consumer.clone();
         self.check =
             Some(Box::pin(async move { consumer.get_info().await.map(drop).map_err(|error| error.to_string()) }));
@@ -162,6 +169,7 @@ impl Pull {
 
     fn complain(&mut self, why: &str) {
         tracing::warn!(why, "requests cannot be pulled");
+        self.doubt.raise(Instant::now());
         self.not_before = Instant::now() + jittered(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
