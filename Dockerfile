@@ -61,7 +61,8 @@ FROM base AS setup
 COPY --from=build /out/otp-gateway /usr/local/bin/otp-gateway
 USER 0:0
 RUN install -d -m 0700 -o 10001 -g 10001 \
-    /volumes /volumes/seal /volumes/ticket /volumes/hash /volumes/signing /volumes/nats /volumes/redis
+    /volumes /volumes/seal /volumes/ticket /volumes/hash /volumes/signing /volumes/nats /volumes/redis \
+    /volumes/nats-1 /volumes/nats-2 /volumes/nats-3
 USER 10001:10001
 ENTRYPOINT ["otp-gateway"]
 CMD ["keys", "--write", "/volumes"]

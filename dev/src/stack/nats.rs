@@ -116,6 +116,15 @@ impl Planner {
 }
 
 impl Stack {
+    /// Where a node of the cluster has its monitoring.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn monitor(&self, node: Instance) -> Result<SocketAddr> {
+        let ports = self.planner.ports.node(node.number).filter(|_| node.part == Part::Nats);
+        Ok(local(ports.with_context(|| format!("{node} is no node of a cluster"))?.monitor))
+    }
+
     /// Makes this wrong with all wires between a node of the cluster and the other nodes; its clients still reach it.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ const TEST_PROGRAMS: [Program; 4] =
     [Program::NatsServer, Program::RedisServer, Program::Chromium, Program::ChromeDriver];
 /// The web client's tests need its test runner's options.
 const NODE_MAJOR_MIN: u32 = 18;
+/// What the tests themselves are told, as a newer nats-server to run on as well.
+const FOR_TESTS: &str = "OTP_TEST_";
 /// The contract crate's promise: none of these without its feature.
 const NOT_IN_CONTRACT: [&str; 3] = ["tokio", "async-nats", "axum"];
 
@@ -88,7 +90,8 @@ fn test(context: &mut Context) -> Result<Outcome> {
         program::install_missing(&TEST_PROGRAMS)?;
     }
     // Whoever calls has perhaps set the services up for other things: tests have their own settings.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTP_")) {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for name in names.filter(|name| name.starts_with("OTP_") && !name.starts_with(FOR_TESTS)) {
         command.env_remove(name);
     }
     if let Some(services) = &context.services {
