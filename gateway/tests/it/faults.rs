@@ -85,6 +85,22 @@ async fn a_retry_after_a_503_has_the_same_id() {
 }
 
 #[tokio::test]
+async fn a_retry_after_a_503_pays_for_its_mail() {
+    let mut world = World::new();
+    let gateway = world.gateway(&[("OTP_LIMIT_RECIPIENT", "1/1h"), ("OTP_RESEND_COOLDOWN", "0s")]).await;
+    let post = async || {
+        let request = gateway.request(reqwest::Method::POST, "/v1/verifications").header("idempotency-key", "k");
+        gateway.send(request.json(&serde_json::json!({"email": "alice@example.com"}))).await
+    };
+    world.nats.stop().unwrap();
+    assert_eq!(post().await.status.as_u16(), 503);
+    world.nats.start().unwrap();
+    gateway.becomes_ready().await;
+    assert_eq!(post().await.status, StatusCode::ACCEPTED);
+    assert_eq!(gateway.create("alice@example.com").await.status.as_u16(), 429, "what was given back was paid again");
+}
+
+#[tokio::test]
 async fn a_full_backlog_is_a_503_and_no_loss() {
     let world = World::new();
     let gateway = world.gateway(&[("OTP_BACKLOG_MESSAGES", "3")]).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use redis::Value;
 use reqwest::{Method, StatusCode};
 
@@ -57,28 +58,87 @@ impl Members {
 
     /// Moves a slot with all its keys, as the documentation of `CLUSTER SETSLOT` says.
     fn move_slot(&self, slot: u16, from: usize, to: usize) -> usize {
-        let (slot, port) = (slot.to_string(), self.servers[to].port.to_string());
-        let set = |server: usize, words: &[&str]| {
-            self.servers[server].ask::<()>(&[&["CLUSTER", "SETSLOT", &slot], words].concat()).unwrap();
-        };
-        set(to, &["IMPORTING", &self.ids[from]]);
-        set(from, &["MIGRATING", &self.ids[to]]);
+        self.begin(slot, from, to);
         let mut moved = 0;
         loop {
-            let keys: Vec<String> = self.servers[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "3"]).unwrap();
+            let keys: Vec<String> =
+                self.servers[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "3"]).unwrap();
             if keys.is_empty() {
                 break;
             }
             moved += keys.len();
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let command = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
-            self.servers[from].ask::<()>(&[command.as_slice(), &keys].concat()).unwrap();
+            self.carry(&keys, from, to);
         }
-        for server in [to, from, 3 - to - from] {
-            set(server, &["NODE", &self.ids[to]]);
-        }
+        self.finish(slot, from, to);
         moved
     }
+
+    fn begin(&self, slot: u16, from: usize, to: usize) {
+        self.set_slot(to, slot, &["IMPORTING", &self.ids[from]]);
+        self.set_slot(from, slot, &["MIGRATING", &self.ids[to]]);
+    }
+
+    fn carry(&self, keys: &[String], from: usize, to: usize) {
+        let port = self.servers[to].port.to_string();
+        let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        words.extend(keys.iter().map(String::as_str));
+        self.servers[from].ask::<()>(&words).unwrap();
+    }
+
+    fn finish(&self, slot: u16, from: usize, to: usize) {
+        for server in [to, from, 3 - to - from] {
+            self.set_slot(server, slot, &["NODE", &self.ids[to]]);
+        }
+    }
+
+    fn set_slot(&self, server: usize, slot: u16, words: &[&str]) {
+        self.servers[server].ask::<()>(&[&["CLUSTER", "SETSLOT", &slot.to_string()], words].concat()).unwrap();
+    }
+
+    /// The first key of this kind, its slot, and which master has it.
+    fn find(&self, pattern: &str) -> (String, u16, usize) {
+        let here = |server: usize| self.servers[server].keys(pattern).into_iter().next().map(|key| (key, server));
+        let (key, server) = (0..3).find_map(here).unwrap();
+        let slot = self.servers[server].ask(&["CLUSTER", "KEYSLOT", &key]).unwrap();
+        (key, slot, server)
+    }
+}
+
+/// Slots that are held half moved: what is single is asked for at the new owner, what belongs together waits.
+async fn half_moved(redis: &Members, gateway: &Gateway) {
+    gateway.accepted("alice@example.com").await;
+    let (network, slot, from) = redis.find("otp:{ip-*");
+    let to = (from + 1) % 3;
+    redis.begin(slot, from, to);
+    redis.carry(&[network], from, to);
+    gateway.accepted("bob@example.com").await;
+    redis.finish(slot, from, to);
+
+    let (_, slot, from) = redis.find("otp:*:s");
+    let to = (from + 1) % 3;
+    redis.begin(slot, from, to);
+    let both = ["alice@example.com", "bob@example.com"];
+    let asked = join_all(both.iter().map(|email| gateway.create(email)));
+    let finished = async {
+        becomes("a request waits for the slot", async || waited(gateway).await.then_some(())).await;
+        let keys: Vec<String> =
+            redis.servers[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "100"]).unwrap();
+        redis.carry(&keys, from, to);
+        redis.finish(slot, from, to);
+    };
+    let (answers, ()) = tokio::join!(asked, finished);
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    }
+    for email in both {
+        assert_eq!(gateway.create(email).await.status.as_u16(), 429, "the limits went with the slot");
+    }
+}
+
+async fn waited(gateway: &Gateway) -> bool {
+    let metrics = reqwest::get(format!("http://{}/metrics", gateway.admin)).await.unwrap().text().await.unwrap();
+    metrics.contains("otp_redis_again_total{why=\"try-again\"}")
+        && metrics.contains("otp_redis_again_total{why=\"ask\"}")
 }
 
 fn bus_port(server: &Server) -> u16 {
@@ -107,6 +167,8 @@ async fn slots_move_and_a_master_dies_under_load() {
     let url = redis.url();
     let settings = [&SETTINGS, [("OTP_REDIS_URL", url.as_str())].as_slice()].concat();
     let gateways = [Arc::new(world.gateway(&settings).await), Arc::new(world.gateway(&settings).await)];
+    let limited = world.gateway(&[&settings, [("OTP_LIMIT_IP", "100/1h")].as_slice()].concat()).await;
+    half_moved(&redis, &limited).await;
     let load = Load::start("r", &gateways);
     let seen = Arc::clone(&load.seen);
     let more = async |by: u32| {
