@@ -64,7 +64,12 @@ impl Watch {
             while let Some(message) = messages.next().await {
                 let Ok(event) = serde_json::from_slice::<Value>(&message.payload) else { continue };
                 let id = event["id"].as_str().unwrap_or_default().to_owned();
-                seen.lock().unwrap().entry(id).or_default().push(event);
+                let mut seen = seen.lock().unwrap();
+                let events = seen.entry(id).or_default();
+                // A publish whose acknowledgement was late is repeated; the stream keeps one.
+                if !events.contains(&event) {
+                    events.push(event);
+                }
             }
         });
         Self { events, _reading: AbortOnDropHandle::new(reading) }
@@ -157,7 +162,8 @@ async fn no_reply_is_taken_for_the_answer_to_another_mail() {
                 assert_eq!(name, "sent", "{address}: {ends:?}");
                 let kept_as = reply.strip_prefix("250 2.0.0 kept as ").unwrap_or_else(|| panic!("{address}: {reply}"));
                 assert_eq!(owners.get(kept_as), Some(&address), "the 250 was for another mail");
-                assert!(acknowledged >= 1, "{address}: nobody has said 250");
+                // More may have been kept where the 250 was lost, but nothing is sent again after a 250 that was said.
+                assert_eq!(acknowledged, 1, "{address}: of {kept}");
                 twice += u32::from(kept > 1);
             }
             Fate::UnknownMailbox | Fate::RefusedMessage => {

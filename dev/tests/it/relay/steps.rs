@@ -46,7 +46,6 @@ fn long_line() -> Fault {
 const LOST: End = Deferred(&["connection-lost"]);
 const BUSY: End = Deferred(&["busy"]);
 
-/// What is refused at MAIL comes first: no mail of another case is under way then that could be hit by it.
 fn cases() -> Vec<Case> {
     use Verb::{Body, Data, Dot, Ehlo, Greeting, Kept, Mail, Rcpt};
     let unwelcome = Deferred(&["unreachable"]);
@@ -133,12 +132,19 @@ async fn meet(system: &System, case: &Case, bare: bool, name: &str) -> (String, 
 async fn every_fault_at_every_step_is_told_and_outlived() {
     let system = system().await;
     let mut met = Vec::new();
-    for bare in [false, true] {
-        for (number, case) in cases().into_iter().enumerate().filter(|(_, case)| !(bare && needs_pipelining(case))) {
-            let name = format!("{}{number}", if bare { "single" } else { "pipelined" });
-            let (to, asked) = meet(&system, &case, bare, &name).await;
-            met.push((case, to, asked));
-        }
+    let mut all: Vec<(usize, bool, Case)> = [false, true]
+        .into_iter()
+        .flat_map(|bare| cases().into_iter().map(move |case| (bare, case)))
+        .enumerate()
+        .map(|(number, (bare, case))| (number, bare, case))
+        .filter(|(_, bare, case)| !(*bare && needs_pipelining(case)))
+        .collect();
+    // What is refused at MAIL comes first: no mail of another case is under way then that could be hit by it.
+    all.sort_by_key(|(_, _, case)| (case.at, case.end) != (Verb::Mail, Refused));
+    for (number, bare, case) in all {
+        let name = format!("{}{number}", if bare { "single" } else { "pipelined" });
+        let (to, asked) = meet(&system, &case, bare, &name).await;
+        met.push((case, to, asked));
     }
     for (case, to, asked) in &met {
         let last = if case.end == Refused { "failed" } else { "sent" };
