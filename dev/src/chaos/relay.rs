@@ -12,6 +12,9 @@ const HABITS_MAX: usize = 4;
 /// In this share of the cases a habit shows: often enough to meet, seldom enough for mail to get through.
 const CHANCES: std::ops::Range<f64> = 0.02..0.6;
 
+/// In this share a refusal for good does.
+const REFUSALS: f64 = 0.05;
+
 /// Begins to make faults.
 pub(super) fn misbehave(script: &Script, seed: u64) {
     script.set(seed, habits(seed));
@@ -40,7 +43,9 @@ fn habit(random: &mut StdRng) -> Rule {
     let rule = match random.random_range(0..12) {
         0 => Rule::new(Greeting, Fault::Goodbye("421 4.3.2 too busy\r\n".into())),
         1 => Rule::new(Greeting, Fault::Silence),
-        2 | 3 if verb != Body => Rule::new(verb, Fault::Say("451 4.3.0 not now\r\n".into())),
+        // A refusal for good costs a mail: seldom, so that a run is about more than that.
+        2 => return Rule::new(Rcpt, Fault::Say("550 5.7.1 refused\r\n".into())).chance(REFUSALS),
+        3 if verb != Body => Rule::new(verb, Fault::Say("451 4.3.0 not now\r\n".into())),
         4 => Rule::new(Quit, Fault::Silence),
         5 => Rule::new(verb, Fault::Reset),
         6 => Rule::new(Mail, Fault::Drip(Duration::from_millis(random.random_range(1..20)))),
