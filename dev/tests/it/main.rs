@@ -9,6 +9,8 @@
 )]
 
 mod browser;
+mod chaos;
+mod cluster;
 mod command;
 mod crash;
 mod delivery;

@@ -1,0 +1,98 @@
+//! What was promised, and what became of it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::load::Outcome;
+use crate::support::{Asked, System};
+
+/// A request whose acknowledgement was lost with a node comes again after the 30 s of its `ack_wait`; twice that on a
+/// busy machine.
+const SETTLED_WITHIN: Duration = Duration::from_secs(75);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// All requests and their answers.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    promised: HashMap<String, Asked>,
+    refused: HashSet<String>,
+}
+
+impl Ledger {
+    pub(super) fn note(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome.accepted() {
+                Some(asked) => drop(self.promised.insert(outcome.email.clone(), asked)),
+                None => drop(self.refused.insert(outcome.email.clone())),
+            }
+        }
+    }
+
+    pub(super) fn promise(&mut self, email: String, asked: Asked) {
+        self.promised.insert(email, asked);
+    }
+
+    /// Waits until all promises are kept: each has a mail, exactly one, and a timeline that says so.
+    pub(super) async fn settle(&self, system: &System) {
+        let started = Instant::now();
+        let deadline = started + SETTLED_WITHIN;
+        let mails = loop {
+            let mails = mailed(system).await;
+            let missing: Vec<&String> = self.promised.keys().filter(|email| !mails.contains_key(*email)).collect();
+            if missing.is_empty() {
+                break mails;
+            }
+            assert!(Instant::now() < deadline, "{} promised and not mailed: {missing:?}", missing.len());
+            tokio::time::sleep(LOOK).await;
+        };
+        let waited = started.elapsed();
+        let known = |email: &String| self.promised.contains_key(email) || self.refused.contains(email);
+        let strangers: Vec<&String> = mails.keys().filter(|email| !known(email)).collect();
+        assert!(strangers.is_empty(), "nobody asked for these: {strangers:?}");
+        let twice: Vec<&String> = mails.iter().filter(|(_, ids)| ids.len() > 1).map(|(email, _)| email).collect();
+        let late = mails.keys().filter(|email| self.refused.contains(*email)).count();
+        println!(
+            "ledger: {} accepted, {} mailed, {} lost, {} mailed twice; {} refused, of which {late} were mailed all the same; settled after {:.1} s",
+            self.promised.len(),
+            mails.len() - late,
+            0,
+            twice.len(),
+            self.refused.len(),
+            waited.as_secs_f64(),
+        );
+        assert!(twice.is_empty(), "no mailer was killed, so nothing explains a second mail: {twice:?}");
+        self.timelines(system, deadline).await;
+    }
+
+    /// Every promise's timeline tells of its mail.
+    async fn timelines(&self, system: &System, deadline: Instant) {
+        let api = system.api();
+        for (email, asked) in &self.promised {
+            loop {
+                let read = api.read(&asked.id, Some(&asked.ticket)).await;
+                let events = read.body["timeline"].as_array().cloned().unwrap_or_default();
+                let has = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+                if has("requested") == 1 && has("sent") == 1 {
+                    break;
+                }
+                assert!(Instant::now() < deadline, "the timeline of {email} is not whole: {}", read.text);
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+}
+
+/// The Message-IDs that came, by recipient.
+async fn mailed(system: &System) -> HashMap<String, Vec<String>> {
+    let url = format!("{}/api/v1/messages?limit=10000", system.stack.file().inbox);
+    let list: Value = system.client.get(url).send().await.expect("the inbox answers").json().await.expect("JSON");
+    let mut mails: HashMap<String, Vec<String>> = HashMap::new();
+    for mail in list["messages"].as_array().expect("a list") {
+        let to = mail["To"][0]["Address"].as_str().expect("a recipient").to_owned();
+        mails.entry(to).or_default().push(mail["MessageID"].as_str().expect("an id").to_owned());
+    }
+    mails
+}
