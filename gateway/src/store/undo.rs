@@ -20,8 +20,9 @@ const MAX_WAITING: usize = 10_000;
 /// Beyond that the cooldown has ended and the hour's limit hardly differs.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// So long Redis is back at most before what it still holds against a person is taken back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// So long Redis is back at most before what it still holds against a person is taken back: they may try again at once.
+/// While it is away a try ends before anything is sent.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// On shutdown the last tries have so long.
 const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 

@@ -26,6 +26,7 @@ pub(crate) struct Seen {
     pub(crate) verified: AtomicU32,
     pub(crate) refused: AtomicU32,
     pub(crate) unavailable: AtomicU32,
+    early: AtomicU32,
     slowest: Mutex<Duration>,
     wrongs: Mutex<Vec<String>>,
 }
@@ -68,11 +69,12 @@ impl Load {
         assert!(wrongs.is_empty(), "{what}: {} things wrong, as {first:?}", wrongs.len());
         let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
         println!(
-            "{what}: {} accepted, {} verified, {} refused by a limit, {} times 503, slowest answer {:?}",
+            "{what}: {} accepted, {} verified, {} refused by a limit, {} times 503, {} times 429 until a 503 was taken back, slowest answer {:?}",
             count(&self.seen.accepted),
             count(&self.seen.verified),
             count(&self.seen.refused),
             count(&self.seen.unavailable),
+            count(&self.seen.early),
             *self.seen.slowest.lock().unwrap(),
         );
         self.seen
@@ -87,7 +89,7 @@ impl Seen {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if Instant::now() > deadline {
-                return self.wrong(format!("{email} stays unavailable"));
+                return self.wrong(format!("{email} has {accepted} mails and gets no more"));
             }
             let gateway = &gateways[accepted as usize % gateways.len()];
             let started = Instant::now();
@@ -101,11 +103,13 @@ impl Seen {
                     let code = gateway.code(&id).await;
                     self.guess(gateways, &id, &code).await;
                 }
+                429 if accepted < LIMIT => {
+                    // What a 503 may have spent is taken back moments after the server is there again, not before.
+                    self.early.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
                 429 => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
-                    if accepted != LIMIT {
-                        self.wrong(format!("{email} was refused after {accepted}: {answer:?}"));
-                    }
                     return;
                 }
                 503 => self.unavailable().await,
