@@ -68,6 +68,9 @@ pub struct Settings {
     pub kinds: Kinds,
     /// Processes of each service.
     pub instances: u16,
+    /// Whether a NATS server may fail before the last one that failed has caught up: more than three replicas promise
+    /// to bear.
+    pub overlap: bool,
 }
 
 /// Runs load against a stack of its own while it breaks, waits until all is settled, and compares.
@@ -138,7 +141,7 @@ async fn under_load(
     let began = Instant::now();
     let mut memory = Memory::default();
     let broken = tokio::select! {
-        broken = break_things(stack, rounds, began, began + settings.lasts, notices) => broken?,
+        broken = break_things(stack, settings, rounds, began, notices) => broken?,
         () = watch(stack, &mut memory, began, &promises, notices) => Broken::default(),
     };
     drop(stop);
@@ -182,17 +185,21 @@ struct Broken {
 /// Breaks one thing after the other, or two at once, until the time is over; then nothing is broken any more.
 async fn break_things(
     stack: &Stack,
+    settings: &Settings,
     rounds: impl IntoIterator<Item = Round>,
     began: Instant,
-    end: Instant,
     notices: &Notices,
 ) -> Result<Broken> {
+    let end = began + settings.lasts;
     let mut broken = Broken::default();
     for round in rounds {
         if round.steps.is_empty() || Instant::now() + round.pause >= end {
             break;
         }
         sleep(round.pause).await;
+        if !settings.overlap && round.steps.iter().any(|step| step.breakage.takes_a_node()) {
+            whole_again(stack).await?;
+        }
         let from = Timestamp::now();
         for step in &round.steps {
             notices.say(&format!("{:6.1} s: {step}", began.elapsed().as_secs_f64()));
@@ -205,6 +212,14 @@ async fn break_things(
     }
     sleep_until(end).await;
     Ok(broken)
+}
+
+/// Waits until every NATS server has caught up with what it missed: until then a cluster of three lacks one already.
+async fn whole_again(stack: &Stack) -> Result<()> {
+    for instance in stack.instances().into_iter().filter(|instance| instance.part == Part::Nats) {
+        stack.ready(instance).await?;
+    }
+    Ok(())
 }
 
 /// Looks at memory, and says every minute how things are.

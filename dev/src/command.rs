@@ -27,11 +27,12 @@ cargo dev: the local stack and its tests
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name
-  cargo dev chaos [--minutes N] [--seed S] [--rate R] [--instances N] [--cluster] [--each]
+  cargo dev chaos [--minutes N] [--seed S] [--rate R] [--instances N] [--cluster] [--overlap] [--each]
                   [--break all|none|processes,wires,relay]
                                      breaks a stack of its own under load, and compares what was promised with what
                                      happened; exit code 0 when nothing is lost and every second mail has a reason;
-                                     --each breaks everything once, one after the other
+                                     --each breaks everything once, one after the other; with --overlap a NATS
+                                     node may fail before the last one has caught up
   cargo dev test [--quick] [STEP..]  format, lints, contract, all tests, web tests, licences; some steps if named
 ";
 

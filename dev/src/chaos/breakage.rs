@@ -48,6 +48,23 @@ impl Breakage {
         }
     }
 
+    /// Whether another one may begin at the same time. Two nodes of a cluster are more than it is made to lose.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        self.target() != other.target() && !(self.takes_a_node() && other.takes_a_node())
+    }
+
+    /// Whether it takes a NATS server from the others and from its clients.
+    pub(super) const fn takes_a_node(&self) -> bool {
+        match self {
+            Self::Kill(instance)
+            | Self::Hold(instance)
+            | Self::Freeze(instance)
+            | Self::Restart(instance)
+            | Self::CutOff(instance) => matches!(instance.part, Part::Nats),
+            Self::Wire(..) | Self::Cut(_) | Self::Relay { .. } => false,
+        }
+    }
+
     /// What it can cause beyond a delay.
     pub(super) fn can_cause(&self) -> Option<Cause> {
         match self {

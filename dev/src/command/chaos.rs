@@ -26,6 +26,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
             Some(text) => Kinds::parse(&text).ok_or(Usage::Excess(format!("--break {text}")))?,
         },
         instances: number(&mut arguments, "--instances", 2)?,
+        overlap: arguments.flag("--overlap"),
     };
     let each = arguments.flag("--each");
     let nats_nodes = if arguments.flag("--cluster") { NatsNodes::Three } else { NatsNodes::One };

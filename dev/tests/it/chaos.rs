@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use otp_dev::chaos::{self, Kinds, Settings};
-use otp_dev::stack::{NatsNodes, Notices, Options};
+use otp_dev::stack::{Notices, Options};
 
 /// Of the short run. Another seed is as good; this one breaks processes, wires and the relay.
 const SEED: u64 = 4;
 
-async fn short(nats_nodes: NatsNodes, settings: Settings) -> chaos::Report {
+async fn short(settings: Settings) -> chaos::Report {
     let dir = tempfile::tempdir().expect("a directory");
-    let options = Options { nats_nodes, ..Options::isolated(dir.path()).expect("options") };
+    let options = Options::isolated(dir.path()).expect("options");
     let notices = Notices::new(|line| println!("{line}"));
     let report = chaos::run(options, settings, &notices).await.expect("a run");
     println!("{report}");
@@ -20,8 +20,8 @@ async fn short(nats_nodes: NatsNodes, settings: Settings) -> chaos::Report {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_chaos_keeps_every_promise() {
     let lasts = Duration::from_secs(35);
-    let settings = Settings { seed: SEED, lasts, rate: 30.0, kinds: Kinds::ALL, instances: 2 };
-    let report = short(NatsNodes::One, settings).await;
+    let settings = Settings { seed: SEED, lasts, rate: 30.0, kinds: Kinds::ALL, instances: 2, overlap: false };
+    let report = short(settings).await;
     assert!(report.holds(), "{report}");
     assert!(report.breakages >= 3, "{report}");
     // Half of what was wanted: machines are slow, and an outage takes its share.
