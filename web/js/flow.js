@@ -14,6 +14,7 @@ const ASK_EVERY_MS = 4_000;
 const EXPIRY_GRACE_MS = 1_500;
 /** A server that was not heard for this long (ping 25 s + 8 s) has given us up. */
 const STALE_AFTER_MS = 33_000;
+const NOTHING_MEASURED = Object.freeze({ answerMs: null, sentMs: null });
 
 export class Flow {
   #parts;
@@ -27,8 +28,11 @@ export class Flow {
   #busy = null;
   #problem = null;
   #waits = {};
-  /** The address asked for last and the key of that wish. */
+  /** What was asked for last, as text, and the key of that wish. */
   #wish = null;
+  /** When the wish was sent, and what was measured since, on our own clock. */
+  #askedAtMs = null;
+  #measured = NOTHING_MEASURED;
   #timers = { ask: null, expiry: null };
   #asking = false;
   /** Answers to an earlier verification's questions are not for this one. */
@@ -49,7 +53,7 @@ export class Flow {
     }
     return {
       verification: this.#state, connection, busy: this.#busy, problem: this.#problem, waits: this.#waits,
-      codeLength: this.#codeLength,
+      codeLength: this.#codeLength, measured: this.#measured, ticket: this.#events?.ticket ?? null,
     };
   }
 
@@ -67,17 +71,24 @@ export class Flow {
     this.#begin(saved);
   }
 
-  async request(email) {
+  /** @param {string|import('./types.d.ts').Wish} wish an address alone, or with what goes with it */
+  async request(wish) {
+    const body = typeof wish === 'string' ? { email: wish } : wish;
+    const text = JSON.stringify(body);
     // The same wish again, after an answer got lost, is the same verification.
-    if (this.#wish?.email !== email) this.#wish = { email, key: newIdempotencyKey() };
+    if (this.#wish?.text !== text) this.#wish = { text, key: newIdempotencyKey() };
     const { key } = this.#wish;
-    const answer = await this.#ask('request', () => this.#parts.api.request({ email }, key), (problem) => {
+    const askedAtMs = this.#parts.clock.now();
+    const answer = await this.#ask('request', () => this.#parts.api.request(body, key), (problem) => {
       if (!isUndecided(problem)) this.#wish = null;
     });
     if (!answer) return;
     this.#wish = null;
     this.#after = null;
     this.#begin(answer);
+    this.#askedAtMs = askedAtMs;
+    this.#measured = { ...NOTHING_MEASURED, answerMs: this.#parts.clock.now() - askedAtMs };
+    this.#show();
   }
 
   async check(code) {
@@ -93,6 +104,9 @@ export class Flow {
     if (!answer) return;
     if (this.#state.phase === 'failed') this.#after = this.#client?.lastSeq ?? null;
     this.#apply({ type: 'resent', answer });
+    // What was measured was another mail's way.
+    this.#askedAtMs = null;
+    this.#measured = NOTHING_MEASURED;
     this.#remember(answer);
     this.#client?.renew(this.#events);
   }
@@ -108,6 +122,15 @@ export class Flow {
     this.#problem = null;
     this.#busy = null;
     this.#apply({ type: 'forgotten' });
+  }
+
+  /** Ends all that goes on here; what a later {@link resume} needs is kept. */
+  suspend() {
+    this.#round += 1;
+    this.#client?.stop();
+    this.#client = null;
+    this.#stopAsking();
+    this.#parts.clock.clearTimeout(this.#timers.expiry);
   }
 
   /** The browser's word on the network: whatever it says, the present connection is in doubt. */
@@ -129,7 +152,7 @@ export class Flow {
     this.#remember(answer);
     this.#client = this.#parts.openEvents({
       ...this.#events, id: answer.id, after: this.#after,
-      onEvent: (event) => this.#apply({ type: 'event', event }),
+      onEvent: (event) => this.#happened(event),
       onState: (state) => this.#connectionChanged(state),
       onError: ({ code }) => this.#note('error', { code }),
     });
@@ -137,13 +160,12 @@ export class Flow {
   }
 
   #leave() {
-    this.#round += 1;
-    this.#client?.stop();
-    this.#client = null;
-    this.#stopAsking();
-    this.#parts.clock.clearTimeout(this.#timers.expiry);
+    this.suspend();
     this.#parts.session.clear();
     this.#waits = { request: this.#waits.request };
+    this.#events = undefined;
+    this.#askedAtMs = null;
+    this.#measured = NOTHING_MEASURED;
     this.#connection = { name: 'idle', failures: 0 };
   }
 
@@ -196,6 +218,13 @@ export class Flow {
   #rest() {
     const isSeeking = ['connecting', 'reconnecting', 'offline'].includes(this.#connection.name);
     if (isSeeking && isOver(this.#state)) this.#client?.stop();
+  }
+
+  #happened(event) {
+    if (event.event === 'sent' && this.#askedAtMs !== null && this.#measured.sentMs === null) {
+      this.#measured = { ...this.#measured, sentMs: this.#parts.clock.now() - this.#askedAtMs };
+    }
+    this.#apply({ type: 'event', event });
   }
 
   #note(name, data) {

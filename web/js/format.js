@@ -20,6 +20,18 @@ export function countdown(ms) {
 }
 
 /**
+ * A measured time, e.g. "12 ms", "1.4 s" or "2:05".
+ * @param {number} ms
+ * @param {string} [locale]
+ */
+export function duration(ms, locale = 'en') {
+  if (ms < 1) return '< 1 ms';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms >= 60_000) return countdown(ms);
+  return `${(ms / 1000).toLocaleString(locale, { maximumFractionDigits: 1 })} s`;
+}
+
+/**
  * Local time of day with milliseconds, e.g. "16:04:05.042".
  * @param {string|null|undefined} at RFC 3339
  */

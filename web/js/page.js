@@ -1,139 +1,107 @@
-/** The page: wires the elements to a {@link Flow} and shows what it tells. */
+/** The page around `<otp-verify>`: the way of the code, the proof, the developer view, the language. */
 
-import { Api } from './api.js';
-import { BROWSER, EventsClient } from './events-client.js';
-import { Flow } from './flow.js';
-import { CODE_LENGTH, countdown, normaliseCode } from './format.js';
-import { explain, guessesLeft } from './problem.js';
-import { Session } from './session.js';
-import { isOver, takesCode } from './verification.js';
-import { element, setText, showLog, showProof, showSteps } from './view.js';
-import { connectionText, headline, statusText } from './words.js';
+import './otp-verify.js';
+import { showCode, showHand, showLog } from './developer.js';
+import { make, setState, setText } from './dom.js';
+import { clockTime, decodeClaims } from './format.js';
+import { knownLocales } from './messages.js';
+import { showRoute } from './route-view.js';
+import { connectionText } from './words.js';
 
 /** How often countdowns are looked at. */
 const TICK_MS = 250;
+/** The languages' own names, so that each is found by who reads it. */
+const NAMES = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español' };
 
-const [title, error, email, code, codeForm, send, check, resend, cancel, again, copy] = [
-  'title', 'error', 'email', 'code', 'code-form', 'send', 'check', 'resend', 'cancel', 'again', 'copy',
-].map(element);
-const buttons = { request: send, check, resend, cancel };
+const element = (id) => document.getElementById(id);
+const verify = element('verify');
+const language = element('language');
 
-const flow = new Flow({
-  api: new Api(),
-  session: new Session(() => sessionStorage),
-  openEvents: (subscription) => new EventsClient(subscription),
-  clock: BROWSER,
-  onChange: show,
-});
-
-/** What was shown last: what is new, and where the focus has to go. */
-let shown = { phase: 'idle', problem: null, takes: false };
-
-function show({ verification, connection, busy, problem }) {
-  const { phase } = verification;
-  const isIdle = phase === 'idle';
-  const takes = takesCode(verification);
-  element('email-form').hidden = !isIdle;
-  element('lead').hidden = !isIdle;
-  codeForm.hidden = !takes;
-  element('actions').hidden = isIdle || isOver(verification);
-  element('verified').hidden = phase !== 'verified';
-  again.hidden = !isOver(verification) && phase !== 'failed';
-  setText(title, headline(verification));
-  setText(element('status'), statusText(verification));
-  element('connection').dataset.state = connection.name;
-  for (const [what, button] of Object.entries(buttons)) button.ariaBusy = String(busy === what);
-  code.readOnly = busy === 'check';
-  showProblem(problem, verification);
-  showLog(verification);
-  showProof(verification);
+function show() {
+  const { view } = verify;
+  if (!view) return;
+  const t = verify.translate;
+  const { verification, connection } = view;
+  setState(element('connection'), 'data-state', connection.name);
+  element('verified').hidden = verification.phase !== 'verified';
+  showProof(verification, t);
+  showLog(element('log'), verification);
+  element('log-none').hidden = verification.timeline.length > 0;
+  showHand(element('by-hand'), view, t);
   tick();
-  moveFocus(phase, problem, takes);
-  shown = { phase, problem, takes };
-}
-
-function showProblem(problem, verification) {
-  // A verdict that the headline gives already needs no second telling.
-  const text = problem && !isOver(verification) ? explain(problem.problem) : '';
-  setText(error, text);
-  error.hidden = text === '';
-  const { what, problem: { slug, status } = {} } = problem ?? {};
-  email.ariaInvalid = String(what === 'request' && status === 422);
-  code.ariaInvalid = String(slug === 'incorrect-code');
-}
-
-function moveFocus(phase, problem, takes) {
-  if (problem && problem !== shown.problem && !error.hidden) {
-    if (problem.problem.slug !== 'incorrect-code') error.focus();
-    else if (takes) {
-      code.focus();
-      code.select();
-    }
-  } else if (takes !== shown.takes || phase !== shown.phase) {
-    if (takes && !shown.takes) code.focus();
-    else if (phase === 'idle') email.focus();
-    else if (!takes) title.focus();
-  }
 }
 
 /** Everything that changes with the time alone. */
 function tick() {
-  const { verification, connection, problem, waits } = flow.view;
-  const { serverNow } = flow;
-  const { expiresAtMs, resendAtMs, attemptsLeft } = verification;
-  const waitOf = (what) => Math.max(0, (waits[what] ?? 0) - Date.now());
-  const resendMs = Math.max(waitOf('resend'), (resendAtMs ?? 0) - serverNow);
-  const waitMs = problem ? waitOf(problem.what) : 0;
-  setText(element('connection-text'), connectionText(connection, Date.now()));
-  showSteps(verification, serverNow);
-  setText(element('expires'), `Valid for ${countdown((expiresAtMs ?? 0) - serverNow)}. ${guessesLeft(attemptsLeft)}`);
-  setText(element('resend-in'), resendMs > 0 ? `in ${countdown(resendMs)}` : '');
-  setText(element('retry-in'), waitMs > 0 ? `You can try again in ${countdown(waitMs)}.` : '');
-  resend.disabled = resendMs > 0;
-  send.disabled = waitOf('request') > 0;
-  check.disabled = waitOf('check') > 0;
+  const { view, translate: t } = verify;
+  if (!view) return;
+  setText(element('connection-text'), connectionText(view.connection, Date.now(), t));
+  showRoute(element('route'), view, verify.serverNow, t);
+  const { sentMs } = view.measured;
+  element('total').hidden = sentMs === null;
+  element('route-idle').hidden = view.verification.phase !== 'idle';
+  setText(element('total-time'), sentMs === null ? '' : `${sentMs} ms`);
 }
 
-/** Leaves nothing but digits in the field, and the caret alone while there is nothing else. */
-function takeCode() {
-  const digits = normaliseCode(code.value);
-  if (digits !== code.value) code.value = digits;
-  return digits;
+function showProof({ phase, token, times }, t) {
+  if (phase !== 'verified') return;
+  const at = times.verified ?? new Date(verify.serverNow).toISOString();
+  setText(element('stamp-date'), at.slice(0, 10));
+  setText(element('stamp-time'), `${at.slice(11, 19)}Z`);
+  element('proof').hidden = token === null;
+  setText(element('proof-note'), t(token === null ? 'proof.elsewhere' : 'proof.note'));
+  if (token === null || element('token').textContent === token) return;
+  setText(element('token'), token);
+  const claims = Object.entries(decodeClaims(token) ?? {});
+  element('claims').replaceChildren(...claims.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, claimText(name, value))]));
 }
 
-element('email-form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  flow.request(email.value.trim());
-});
-codeForm.addEventListener('submit', (event) => {
-  event.preventDefault();
-  const digits = takeCode();
-  if (digits.length >= CODE_LENGTH.min) flow.check(digits);
-  else code.focus();
-});
-code.addEventListener('input', () => {
-  if (takeCode().length === (flow.view.codeLength ?? CODE_LENGTH.usual)) flow.check(code.value);
-});
-resend.addEventListener('click', () => flow.resend());
-cancel.addEventListener('click', () => flow.cancel());
-again.addEventListener('click', () => {
-  code.value = '';
+function claimText(name, value) {
+  if (['iat', 'exp'].includes(name) && Number.isFinite(value)) return `${value} (${clockTime(new Date(value * 1000).toISOString()).slice(0, 8)})`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** The words of the page follow those of the element. */
+function speak() {
+  const t = verify.translate;
+  Object.assign(document.documentElement, { lang: t.locale, dir: t.dir });
+  document.title = `${t('page.title')} – DistOTP`;
+  for (const item of document.querySelectorAll('[data-t]')) setText(item, t(item.dataset.t));
+  language.value = t.locale;
   setText(element('copied'), '');
-  flow.again();
-});
-copy.addEventListener('click', async () => {
-  const token = element('token');
-  try {
-    await navigator.clipboard.writeText(token.textContent);
-    setText(element('copied'), 'Copied');
-  } catch {
-    // No clipboard without TLS: the proof is selected, ready for the keyboard.
-    getSelection()?.selectAllChildren(token);
-    setText(element('copied'), 'Selected: copy it with your keyboard');
-  }
-});
-for (const name of ['online', 'offline']) addEventListener(name, () => flow.networkChanged());
-document.addEventListener('visibilitychange', () => flow.visibilityChanged(document.hidden));
-setInterval(tick, TICK_MS);
+  showCode(element('in-code'), t);
+  show();
+}
 
-flow.resume();
+async function copy(text, said, fallback) {
+  const t = verify.translate;
+  try {
+    await navigator.clipboard.writeText(text);
+    setText(said, t('copied'));
+  } catch {
+    // No clipboard without TLS: the text is selected, ready for the keyboard.
+    getSelection()?.selectAllChildren(fallback);
+    setText(said, t('copy.selected'));
+  }
+}
+
+element('copy').addEventListener('click', () => copy(element('token').textContent, element('copied'), element('token')));
+element('developer').addEventListener('click', ({ target }) => {
+  const listing = target.closest('button')?.closest('figure');
+  if (listing) copy(listing.querySelector('code').textContent, listing.querySelector('[role=status]'), listing.querySelector('code'));
+});
+
+language.append(...knownLocales().map((tag) => make('option', { value: tag, lang: tag }, NAMES[tag] ?? tag)));
+language.addEventListener('change', () => {
+  const address = new URL(location.href);
+  address.searchParams.set('lang', language.value);
+  history.replaceState(null, '', address);
+  verify.locale = language.value;
+});
+const asked = new URLSearchParams(location.search).get('lang');
+verify.addEventListener('otp-locale', speak);
+verify.addEventListener('otp-change', show);
+// The page is English until it knows better: what stands around the element says nothing about the person.
+verify.locale = asked ?? navigator.languages?.[0] ?? 'en';
+setInterval(tick, TICK_MS);
+speak();

@@ -1,5 +1,8 @@
 /** Problem documents (RFC 9457) in words. No DOM. */
 
+import { EN } from './messages/en.js';
+import { english } from './messages.js';
+
 /** A request that was not granted. */
 export class Problem extends Error {
   /** @param {import('./types.d.ts').ProblemFields} fields */
@@ -9,32 +12,17 @@ export class Problem extends Error {
   }
 }
 
-const WORDS = {
-  'invalid-email': 'That is not an e-mail address we can write to. Check the spelling.',
-  'undeliverable-domain': 'No mail can be delivered to that domain. Check the part after the @.',
-  'rate-limited': 'Too many requests for now. Please wait a moment.',
-  unavailable: 'The service cannot take this right now. Please try again.',
-  'incorrect-code': 'That code is not right.',
-  'attempts-exhausted': 'Too many wrong codes. This verification is locked.',
-  expired: 'The code has expired.',
-  'already-used': 'This code has been used already.',
-  canceled: 'This verification was canceled.',
-  superseded: 'A newer request has replaced this one.',
-  'not-found': 'The service does not know this verification.',
-  network: 'No connection to the service. Check your network and try again.',
-  timeout: 'The service did not answer in time. Please try again.',
-};
+const KEY = 'problem.';
 
-/** @param {Problem} problem */
-export function explain(problem) {
-  const words = Object.hasOwn(WORDS, problem.slug) ? WORDS[problem.slug] : fallback(problem);
-  return problem.slug === 'incorrect-code' ? `${words} ${guessesLeft(problem.attemptsLeft)}`.trim() : words;
+/** @param {Problem} problem @param {import('./types.d.ts').Translate} [t] */
+export function explain(problem, t = english) {
+  const words = Object.hasOwn(EN, KEY + problem.slug) ? t(KEY + problem.slug) : fallback(problem, t);
+  return problem.slug === 'incorrect-code' ? `${words} ${guessesLeft(problem.attemptsLeft, t)}`.trim() : words;
 }
 
-/** @param {number|null} attemptsLeft */
-export function guessesLeft(attemptsLeft) {
-  if (attemptsLeft === null) return '';
-  return attemptsLeft === 1 ? 'One try left.' : `${attemptsLeft} tries left.`;
+/** @param {number|null} attemptsLeft @param {import('./types.d.ts').Translate} [t] */
+export function guessesLeft(attemptsLeft, t = english) {
+  return attemptsLeft === null ? '' : t('guesses', { count: attemptsLeft });
 }
 
 /** Whether the request may have been granted, or may be, without our knowing: status 0 is no answer at all. */
@@ -90,6 +78,6 @@ function slugOfStatus(status) {
   return [502, 503, 504].includes(status) ? 'unavailable' : 'unknown';
 }
 
-function fallback({ title, detail, status }) {
-  return [title, detail].filter(Boolean).join(': ') || `The service answered with ${status}.`;
+function fallback({ title, detail, status }, t) {
+  return [title, detail].filter(Boolean).join(': ') || t('problem.other', { status: String(status) });
 }

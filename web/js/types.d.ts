@@ -133,6 +133,52 @@ export interface View {
   /** Until when, on our clock, the service wants to be left alone, by what was asked. */
   waits: Partial<Record<Question, number>>;
   codeLength: number | undefined;
+  measured: Measured;
+  /** Lets its holder watch, read and cancel this verification. */
+  ticket: string | null;
+}
+
+/** On our own clock, in ms; null where this page did not see it, as after a reload. */
+export interface Measured {
+  /** From the request up to the 202. */
+  answerMs: number | null;
+  /** From the request up to the event `sent`, as it arrived here. */
+  sentMs: number | null;
+}
+
+/** What is asked of the service. */
+export interface Wish {
+  email: string;
+  purpose?: string;
+  locale?: string;
+  metadata?: object;
+}
+
+/** A table of texts: `{name}` is filled in; what depends on a count has a text for each plural category. */
+export interface Messages {
+  /** The language's own name for itself. */
+  name?: string;
+  dir?: 'ltr' | 'rtl';
+  [key: string]: string | Partial<Record<Intl.LDMLPluralRule, string>> | undefined;
+}
+
+/** Text for a key, with values filled in. */
+export interface Translate {
+  (key: string, values?: Record<string, string | number>): string;
+  locale: string;
+  dir: 'ltr' | 'rtl';
+}
+
+export type Station = 'you' | 'gateway' | 'jetstream' | 'mailer' | 'relay' | 'mailbox';
+
+/** A stop on the way of a code. */
+export interface Stop {
+  station: Station;
+  state: StepState;
+  /** When it was reached, RFC 3339, by the clock of the part that reached it. */
+  at: string | null;
+  /** What the hop to it took. */
+  hopMs: number | null;
 }
 
 export interface FlowParts {
@@ -141,4 +187,13 @@ export interface FlowParts {
   openEvents: (subscription: import('./events-client.js').Subscription) => import('./events-client.js').EventsClient;
   clock: Clock;
   onChange: (view: View) => void;
+}
+
+/** What a person asks for in the element. */
+export interface Acts {
+  request(email: string): void;
+  check(code: string): void;
+  resend(): void;
+  cancel(): void;
+  again(): void;
 }

@@ -1,102 +1,89 @@
-/** What the page says about a verification and its connection. Pure. */
+/** What is said about a verification and its connection. Pure: the language comes as a {@link Translate}. */
 
 import { countdown } from './format.js';
+import { EN } from './messages/en.js';
+import { english } from './messages.js';
 import { guessesLeft } from './problem.js';
 
-/** The mailer's reasons, as the contract names them. */
-const REASONS = {
-  unreachable: 'the mail server cannot be reached',
-  'timed-out': 'the mail server did not answer in time',
-  'connection-lost': 'the connection to the mail server was lost',
-  'tls-failed': 'no encrypted connection to the mail server could be made',
-  'authentication-failed': 'the mail server did not accept our credentials',
-  busy: 'the mail server asks us to wait',
-  refused: 'the mail server refuses this address',
-  'no-time-left': 'too little of the code\u2019s life is left for another try',
-  'retries-exhausted': 'the mail server could not take it, however often we tried',
-  unreadable: 'the request could not be read',
-};
+/** @typedef {import('./types.d.ts').Translate} Translate */
 
-/** @param {string|null} reason a name of the contract, or one that this version does not know, shown as it is */
-export function reasonText(reason) {
-  if (reason === null) return 'no reason was given';
-  return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason;
+const REASON = 'reason.';
+
+export const KNOWN_REASONS = Object.keys(EN)
+  .filter((key) => key.startsWith(REASON) && key !== 'reason.none')
+  .map((key) => key.slice(REASON.length));
+
+/**
+ * @param {string|null} reason a name of the contract, or one that this version does not know, shown as it is
+ * @param {Translate} [t]
+ */
+export function reasonText(reason, t = english) {
+  if (reason === null) return t('reason.none');
+  return KNOWN_REASONS.includes(reason) ? t(REASON + reason) : reason;
 }
 
-export const KNOWN_REASONS = Object.keys(REASONS);
+/** Phases that have a headline and a status of their own; all others are under way. */
+const NAMED = new Set(['idle', 'verified', 'failed', 'expired', 'locked', 'canceled', 'superseded']);
 
-/** @param {import('./types.d.ts').Verification} state */
-export function headline({ phase, email }) {
-  switch (phase) {
-    case 'idle': return 'Is this mailbox yours?';
-    case 'verified': return 'This mailbox is yours';
-    case 'failed': return 'The mail did not get through';
-    case 'expired': return 'The code has expired';
-    case 'locked': return 'Too many wrong codes';
-    case 'canceled': return 'Canceled';
-    case 'superseded': return 'Replaced by a newer request';
-    default: return `A code for ${email ?? 'you'}`;
-  }
+/** @param {import('./types.d.ts').Verification} state @param {Translate} [t] */
+export function headline({ phase, email }, t = english) {
+  return NAMED.has(phase) ? t(`title.${phase}`) : t('title.open', { email: email ?? t('someone') });
 }
 
 /**
- * One sentence for people who cannot see the stepper; changes only when something happened.
+ * One sentence for people who cannot see the steps; changes only when something happened.
  * @param {import('./types.d.ts').Verification} state
+ * @param {Translate} [t]
  */
-export function statusText(state) {
-  const to = state.email ? ` for ${state.email}` : '';
-  switch (state.phase) {
-    case 'idle': return 'Nothing sent yet.';
-    case 'queued': return `The message${to} is queued.`;
-    case 'sending': return `The message${to} goes to the mail server.`;
-    case 'deferred': return `Not sent yet: ${reasonText(state.reason)}. We keep trying.`;
-    case 'sent': return `Sent. The mail server has taken the message${to}.`;
-    case 'failed': return `Not delivered: ${reasonText(state.reason)}.`;
-    case 'verified': return 'Verified. This mailbox can be read by you.';
-    default: return `${headline(state)}.`;
-  }
+export function statusText({ phase, email, reason }, t = english) {
+  const advice = t(reason === 'refused' ? 'advice.address' : 'advice.again');
+  return t(`status.${phase}`, { email: email ?? t('someone'), reason: reasonText(reason, t), advice });
 }
 
 /**
  * The small print under each step; may tick.
  * @param {import('./types.d.ts').Verification} state
  * @param {number} nowMs the service's time
+ * @param {Translate} [t]
  */
-export function stepNotes(state, nowMs) {
-  return { queued: '', sending: sendingNote(state, nowMs), sent: sentNote(state), verified: verifiedNote(state) };
+export function stepNotes(state, nowMs, t = english) {
+  return { queued: '', sending: sendingNote(state, nowMs, t), sent: sentNote(state, t), verified: verifiedNote(state, t) };
 }
 
-function sendingNote({ phase, attempt, reason, reply, nextAttemptAtMs }, nowMs) {
+function sendingNote({ phase, attempt, reason, reply, nextAttemptAtMs }, nowMs, t) {
   if (phase === 'deferred') {
     const waitMs = (nextAttemptAtMs ?? 0) - nowMs;
-    return `${upper(reasonText(reason))}; next try ${waitMs > 0 ? `in ${countdown(waitMs)}` : 'soon'}`;
+    const values = { reason: upper(reasonText(reason, t)), left: countdown(waitMs) };
+    return t(waitMs > 0 ? 'note.next' : 'note.soon', values);
   }
-  if (phase === 'failed') return upper(reasonText(reason)) + (reply ? `: ${reply}` : '');
-  return attempt !== null && attempt > 1 ? `Try ${attempt}` : '';
+  if (phase === 'failed') return upper(reasonText(reason, t)) + (reply ? `: ${reply}` : '');
+  return attempt !== null && attempt > 1 ? t('note.try', { count: attempt }) : '';
 }
 
-function sentNote({ reached, reply, elapsedMs }) {
+function sentNote({ reached, reply, elapsedMs }, t) {
   if (reached !== 'sent') return '';
-  return [reply, elapsedMs === null ? null : `in ${elapsedMs} ms`].filter(Boolean).join(' · ');
+  return [reply, elapsedMs === null ? null : t('note.in', { count: elapsedMs })].filter(Boolean).join(' · ');
 }
 
-function verifiedNote({ phase, wrongCode, attemptsLeft }) {
+function verifiedNote({ phase, wrongCode, attemptsLeft }, t) {
   if (phase !== 'sent') return '';
-  return wrongCode ? `Wrong code. ${guessesLeft(attemptsLeft)}` : 'Waiting for the code';
+  return wrongCode ? t('note.wrong', { guesses: guessesLeft(attemptsLeft, t) }) : t('note.waiting');
 }
 
-/** @param {import('./types.d.ts').View['connection']} connection @param {number} nowMs our own time */
-export function connectionText({ name, retryAt, reason }, nowMs) {
-  switch (name) {
-    case 'connecting': return 'Connecting';
-    case 'live': return 'Live';
-    case 'reconnecting': return `Reconnecting in ${countdown((retryAt ?? nowMs) - nowMs)}`;
-    case 'offline': return 'Offline';
-    case 'polling': return 'Asking now and then';
-    case 'done': return 'Complete';
-    case 'closed': return reason === 'stopped' ? 'Closed' : 'Closed by the service';
-    default: return 'Not connected';
-  }
+/**
+ * @param {import('./types.d.ts').View['connection']} connection
+ * @param {number} nowMs our own time
+ * @param {Translate} [t]
+ */
+export function connectionText({ name, retryAt, reason }, nowMs, t = english) {
+  if (name === 'closed' && reason === 'stopped') return t('connection.stopped');
+  return t(`connection.${name}`, { left: countdown((retryAt ?? nowMs) - nowMs) });
+}
+
+/** Connections that a person should hear of: the others go without saying. */
+export function isTroubled({ name, failures, reason }) {
+  if (name === 'closed') return reason !== 'stopped';
+  return ['reconnecting', 'offline', 'polling'].includes(name) || (name === 'connecting' && failures > 0);
 }
 
 const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -232,3 +232,44 @@ test('after a long sleep the connection is replaced, after a short one it is not
   page.flow.networkChanged();
   assert.equal(page.sockets.length, 3);
 });
+
+test('what this page saw is measured: the answer, and the mail on its way', async () => {
+  const page = setUp();
+  assert.deepEqual(page.flow.view.measured, { answerMs: null, sentMs: null });
+  page.replies.push([202, page.accepted()]);
+  const asked = page.flow.request('alice@example.com');
+  page.clock.advance(12);
+  await asked;
+  assert.deepEqual(page.view().measured, { answerMs: 12, sentMs: null });
+  page.last().open();
+  page.clock.advance(30);
+  page.tell(6, 'sent');
+  page.clock.advance(30);
+  page.tell(7, 'sent');
+  assert.deepEqual(page.view().measured, { answerMs: 12, sentMs: 42 });
+  page.replies.push([202, page.accepted('t2')]);
+  await page.flow.resend();
+  page.tell(9, 'sent');
+  assert.deepEqual(page.view().measured, { answerMs: null, sentMs: null }, 'another mail, whose way was not measured');
+});
+
+test('purpose and language go with the wish, and make it another one', async () => {
+  const page = setUp();
+  const wish = { email: 'alice@example.com', purpose: 'signup', locale: 'de' };
+  await page.flow.request(wish);
+  await page.flow.request({ ...wish });
+  await page.flow.request({ ...wish, purpose: 'login' });
+  assert.deepEqual(page.calls[0].body, wish);
+  const keys = page.calls.map(({ headers }) => headers['Idempotency-Key']);
+  assert.deepEqual([keys[0] === keys[1], keys[1] === keys[2]], [true, false]);
+});
+
+test('suspended, it leaves all as it is, and goes on when resumed', async () => {
+  const page = await started();
+  page.tell(6, 'sent');
+  page.flow.suspend();
+  assert.deepEqual([page.last().closedWith, page.clock.pending, page.kept.size], [1000, 0, 1]);
+  page.flow.resume();
+  assert.equal(page.sockets.length, 2);
+  assert.equal(page.view().ticket, 't1');
+});

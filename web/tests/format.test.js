@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clockTime, countdown, decodeClaims, normaliseCode } from '../js/format.js';
+import { clockTime, countdown, decodeClaims, duration, normaliseCode } from '../js/format.js';
 import { Session } from '../js/session.js';
 
 test('a code is its digits, however it is written', () => {
@@ -16,6 +16,11 @@ test('a code is its digits, however it is written', () => {
 test('countdowns round up, so that nothing is over before its time', () => {
   assert.deepEqual([300_000, 272_001, 60_000, 59_999, 5_100, 1, 0, -5].map(countdown),
     ['5:00', '4:33', '1:00', '1:00', '6 s', '1 s', '0 s', '0 s']);
+});
+
+test('measured times are as short as they can be said', () => {
+  assert.deepEqual([0, 0.4, 7, 999, 1_400, 59_949, 125_000].map((ms) => duration(ms)), ['< 1 ms', '< 1 ms', '7 ms', '999 ms', '1.4 s', '59.9 s', '2:05']);
+  assert.equal(duration(1_400, 'de'), '1,4 s');
 });
 
 test('times have milliseconds', () => {
@@ -63,4 +68,14 @@ test('what is stored may be anything, and storage may be forbidden', () => {
   forbidden.save(SAVED);
   forbidden.clear();
   assert.equal(forbidden.load(0), null);
+});
+
+test('several verifications in a tab are told apart', () => {
+  const storage = fakeStorage();
+  const [one, other] = [new Session(() => storage), new Session(() => storage, 'signup')];
+  one.save(SAVED);
+  assert.equal(other.load(0), null);
+  other.save({ ...SAVED, id: 'v2' });
+  one.clear();
+  assert.equal(other.load(0).id, 'v2');
 });

@@ -211,5 +211,5 @@ test('a deferred mail tells when it is tried again', () => {
 test('every state of the connection has words', () => {
   const names = ['idle', 'connecting', 'live', 'reconnecting', 'offline', 'polling', 'done', 'closed'];
   assert.equal(new Set(names.map((name) => connectionText({ name, failures: 0 }, 0))).size, names.length);
-  assert.equal(connectionText({ name: 'reconnecting', failures: 1, retryAt: 4_200 }, 0), 'Reconnecting in 5 s');
+  assert.equal(connectionText({ name: 'reconnecting', failures: 1, retryAt: 4_200 }, 0), 'Connection lost. Next try in 5 s');
 });

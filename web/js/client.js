@@ -1,0 +1,45 @@
+/**
+ * The whole flow without a face, for pages that have their own: asks for a code, follows it, checks it. No DOM.
+ *
+ *     const otp = createVerification({ endpoint: 'https://otp.example.com', onChange: (view) => render(view) });
+ *     await otp.request('ada@example.com');
+ *     await otp.check('123456');
+ */
+
+import { Api } from './api.js';
+import { BROWSER, EventsClient } from './events-client.js';
+import { Flow } from './flow.js';
+import { Session } from './session.js';
+
+/**
+ * @param {object} options
+ * @param {string} [options.endpoint] the gateway's origin; the page's own when it is left out
+ * @param {(view: import('./types.d.ts').View) => void} options.onChange called with every change, with all there is to show
+ * @param {string} [options.name] tells apart several in the same tab, so that each finds its own after a reload
+ * @returns {Flow} `request`, `check`, `resend`, `cancel`, `again`, and `resume` after a reload
+ */
+export function createVerification({ endpoint = '', onChange, name = '' }) {
+  return new Flow({
+    api: new Api({ base: endpoint.replace(/\/+$/, '') }),
+    session: new Session(() => sessionStorage, name),
+    openEvents: (subscription) => new EventsClient(subscription),
+    clock: BROWSER,
+    onChange,
+  });
+}
+
+/**
+ * Tells a flow what the browser says of network and sleep, until the returned function is called.
+ * @param {Flow} flow
+ */
+export function followBrowser(flow) {
+  const undo = new AbortController();
+  const { signal } = undo;
+  for (const name of ['online', 'offline']) addEventListener(name, () => flow.networkChanged(), { signal });
+  document.addEventListener('visibilitychange', () => flow.visibilityChanged(document.hidden), { signal });
+  return () => undo.abort();
+}
+
+export { defineMessages, translatorFor } from './messages.js';
+export { explain } from './problem.js';
+export { headline, statusText } from './words.js';
