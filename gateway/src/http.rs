@@ -132,6 +132,8 @@ fn cors(origins: &[String]) -> CorsLayer {
         HeaderName::from_static("traceparent"),
     ];
     let response = [
+        // The widget's countdowns go by the service's clock.
+        header::DATE,
         header::LOCATION,
         header::RETRY_AFTER,
         HeaderName::from_static("ratelimit"),

@@ -1,14 +1,20 @@
-//! The page: the files of `web/`, compiled in (read from the folder in builds with debug assertions).
+//! The page: the files of `web/`, compiled in (read from the folder in builds with debug assertions), compressed for
+//! whoever takes gzip.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing;
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Gateway;
 use crate::problem::Problem;
@@ -19,25 +25,27 @@ struct Files;
 
 /// Routes of the page.
 pub(super) fn router(events_url: &str) -> Router<Arc<Gateway>> {
-    let policy = Policy(content_security_policy(events_url));
+    let page = Arc::new(Page { policy: content_security_policy(events_url), packed: Mutex::default() });
     Router::new()
         .route(
             "/",
-            routing::get(async |State(policy): State<Policy>, headers: HeaderMap| {
-                file("index.html", &policy, &headers)
-            }),
+            routing::get(async |State(page): State<Arc<Page>>, headers: HeaderMap| page.file("index.html", &headers)),
         )
         .route(
             "/{*path}",
-            routing::get(async |State(policy): State<Policy>, Path(path): Path<String>, headers: HeaderMap| {
-                file(&path, &policy, &headers)
+            routing::get(async |State(page): State<Arc<Page>>, Path(path): Path<String>, headers: HeaderMap| {
+                page.file(&path, &headers)
             }),
         )
-        .with_state(policy)
+        .with_state(page)
 }
 
-#[derive(Clone)]
-struct Policy(HeaderValue);
+/// What every answer needs.
+struct Page {
+    policy: HeaderValue,
+    /// Compressed files by path, each with the tag of what it was made from: never more than there are files.
+    packed: Mutex<HashMap<String, (String, Bytes)>>,
+}
 
 /// Everything from the page's own origin, and the socket.
 fn content_security_policy(events_url: &str) -> HeaderValue {
@@ -49,34 +57,71 @@ fn content_security_policy(events_url: &str) -> HeaderValue {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-fn file(path: &str, policy: &Policy, request: &HeaderMap) -> Response {
-    let Some(kind) = content_type(path) else { return Problem::NotFound.into_response() };
-    let Some(found) = Files::get(path) else { return Problem::NotFound.into_response() };
-    let tag = format!("\"{}\"", HEXLOWER.encode(found.metadata.sha256_hash().get(..16).unwrap_or_default()));
-    let unchanged = request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response =
-        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { found.data.into_owned().into_response() };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy.0.clone());
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+impl Page {
+    fn file(&self, path: &str, request: &HeaderMap) -> Response {
+        let Some(kind) = content_type(path) else { return Problem::NotFound.into_response() };
+        let Some(found) = Files::get(path) else { return Problem::NotFound.into_response() };
+        let hash = HEXLOWER.encode(found.metadata.sha256_hash().get(..16).unwrap_or_default());
+        let packed = takes_gzip(request).then(|| self.packed(path, &hash, &found)).flatten();
+        // Two forms of a file are two things to a cache.
+        let tag = if packed.is_some() { format!("\"{hash}-gz\"") } else { format!("\"{hash}\"") };
+        let unchanged = request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let is_packed = packed.is_some();
+        let mut response = match packed {
+            _ if unchanged => StatusCode::NOT_MODIFIED.into_response(),
+            Some(packed) => packed.into_response(),
+            None => found.data.into_owned().into_response(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if is_packed {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        for (name, value) in [
+            (header::VARY, "accept-encoding"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        response
     }
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
+
+    /// The file compressed, once for each version of it. `None` where that failed: then it goes out as it is.
+    fn packed(&self, path: &str, hash: &str, file: &EmbeddedFile) -> Option<Bytes> {
+        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = packed.get(path).filter(|(known, _)| known == hash) {
+            return Some(bytes.clone());
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let bytes = encoder.write_all(&file.data).and_then(|()| encoder.finish()).ok().map(Bytes::from)?;
+        packed.insert(path.to_owned(), (hash.to_owned(), bytes.clone()));
+        Some(bytes)
     }
-    response
 }
 
-/// What the page is made of; tests and notes in the same folder are not served.
+/// RFC 9110 §12.5.3, as far as there is gzip or nothing to choose from.
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let Some(accepted) = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    accepted.split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// What the page is made of; tests, examples and notes in the same folder are not served.
 fn content_type(path: &str) -> Option<&'static str> {
-    if path.starts_with("tests/") {
+    if path.starts_with("tests/") || path.starts_with("examples/") {
         return None;
     }
     match path.rsplit_once('.')?.1 {
