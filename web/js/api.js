@@ -14,8 +14,8 @@ export class Api {
   /** The service's clock minus ours, in ms; what counts down to the service's times adds it. */
   clockOffsetMs = 0;
 
-  /** @param {{fetch?: typeof fetch, base?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours */
-  constructor({ fetch = (...args) => globalThis.fetch(...args), base = '', now = () => Date.now() } = {}) {
+  /** @param {{fetch?: typeof globalThis.fetch, base?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours */
+  constructor({ fetch = (resource, options) => globalThis.fetch(resource, options), base = '', now = () => Date.now() } = {}) {
     this.#fetch = fetch;
     this.#base = base;
     this.#now = now;
@@ -31,22 +31,27 @@ export class Api {
     return this.#call('POST', '', { body: wish, headers: { 'Idempotency-Key': `"${idempotencyKey}"` } });
   }
 
+  /** @param {string} id @param {string} code @returns {Promise<{id: string, status: string, verified_at: string, token: string}>} */
   check(id, code) {
     return this.#call('POST', `/${encodeURIComponent(id)}/check`, { body: { code } });
   }
 
+  /** @param {string} id @returns {Promise<import('./types.d.ts').Accepted>} */
   resend(id) {
     return this.#call('POST', `/${encodeURIComponent(id)}/resend`, {});
   }
 
+  /** @param {string} id @param {string} ticket @returns {Promise<Record<string, unknown>>} */
   status(id, ticket) {
     return this.#call('GET', `/${encodeURIComponent(id)}`, { headers: bearer(ticket) });
   }
 
+  /** @param {string} id @param {string} ticket @returns {Promise<object>} */
   cancel(id, ticket) {
     return this.#call('DELETE', `/${encodeURIComponent(id)}`, { headers: bearer(ticket) });
   }
 
+  /** @param {string} method @param {string} path @param {{body?: object, headers?: Record<string, string>}} content */
   async #call(method, path, { body, headers = {} }) {
     try {
       const response = await this.#fetch(`${this.#base}/v1/verifications${path}`, {

@@ -48,7 +48,7 @@ const REFUSED_ERROR = /ticket|invalid|bad|malformed|unauthorized|forbidden|proto
 export const BROWSER = {
   createSocket: (url, protocol) => new WebSocket(url, protocol),
   setTimeout: (run, delayMs) => setTimeout(run, delayMs),
-  clearTimeout: (timer) => clearTimeout(timer),
+  clearTimeout: (timer) => clearTimeout(/** @type {number} */ (timer)),
   now: () => Date.now(),
   random: () => Math.random(),
   /** A hint: this very machine is reachable without a network. */
@@ -65,6 +65,7 @@ export class EventsClient {
   #failures = 0;
   #terminal = false;
   #lastSeq;
+  /** @type {ConnectionState} */
   #state = { name: 'idle', failures: 0 };
 
   /** @param {Subscription} subscription @param {Partial<import('./types.d.ts').Environment>} [environment] */
@@ -79,7 +80,7 @@ export class EventsClient {
     return this.#state;
   }
 
-  /** Sequence number of the last event seen, or null. */
+  /** Sequence number of the last event seen, or null. @returns {number|null} */
   get lastSeq() {
     return this.#lastSeq;
   }

@@ -57,7 +57,7 @@ export class Flow {
     };
   }
 
-  /** The service's time. */
+  /** The service's time, in ms. @returns {number} */
   get serverNow() {
     return this.#parts.clock.now() + this.#parts.api.clockOffsetMs;
   }
@@ -91,6 +91,7 @@ export class Flow {
     this.#show();
   }
 
+  /** @param {string} code digits alone */
   async check(code) {
     const { id } = this.#state;
     const answer = await this.#ask('check', () => this.#parts.api.check(id, code), (problem) => {
@@ -99,6 +100,7 @@ export class Flow {
     if (answer) this.#apply({ type: 'checked', answer });
   }
 
+  /** Asks for another mail with the same code. */
   async resend() {
     const answer = await this.#ask('resend', () => this.#parts.api.resend(this.#state.id));
     if (!answer) return;
@@ -111,6 +113,7 @@ export class Flow {
     this.#client?.renew(this.#events);
   }
 
+  /** The code in the mail is dead after this. */
   async cancel() {
     const answer = await this.#ask('cancel', () => this.#parts.api.cancel(this.#state.id, this.#events.ticket));
     if (answer) this.#apply({ type: 'canceled' });
@@ -138,6 +141,7 @@ export class Flow {
     this.#client?.refresh();
   }
 
+  /** After a long sleep the connection may be dead without knowing. @param {boolean} hidden */
   visibilityChanged(hidden) {
     const now = this.#parts.clock.now();
     if (hidden) this.#hiddenSinceMs = now;
@@ -178,7 +182,7 @@ export class Flow {
   }
 
   /** Asks the API one thing at a time. Null where it was refused, in which case the view tells why. */
-  async #ask(what, call, onProblem = () => {}) {
+  async #ask(what, call, onProblem = (_problem) => {}) {
     if (this.#busy || this.#waits[what] > this.#parts.clock.now()) return null;
     const round = this.#round;
     this.#busy = what;

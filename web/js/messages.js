@@ -5,13 +5,15 @@
 
 import { EN } from './messages/en.js';
 
-/** Tables that can be had, by language. A function loads one. */
-const tables = new Map([
-  ['en', EN],
-  ['de', () => import('./messages/de.js')],
-  ['fr', () => import('./messages/fr.js')],
-  ['es', () => import('./messages/es.js')],
-]);
+/**
+ * Tables that can be had, by language. A function loads one.
+ * @type {Map<string, import('./types.d.ts').Messages|(() => Promise<{MESSAGES: import('./types.d.ts').Messages}>)>}
+ */
+const tables = new Map();
+tables.set('en', EN);
+tables.set('de', () => import('./messages/de.js'));
+tables.set('fr', () => import('./messages/fr.js'));
+tables.set('es', () => import('./messages/es.js'));
 
 /** Isolates what is put into a right-to-left sentence, so that an address in it keeps its own direction. */
 const ISOLATE = '\u2068';
@@ -78,7 +80,7 @@ export function translator(table, locale) {
     const text = typeof entry === 'string' ? entry : (entry[plurals.select(Number(values.count))] ?? entry.other);
     return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? put(values[name]) : whole));
   };
-  return Object.assign(translate, { locale, dir: isRtl ? 'rtl' : 'ltr' });
+  return Object.assign(translate, { locale, dir: /** @type {'rtl'|'ltr'} */ (isRtl ? 'rtl' : 'ltr') });
 }
 
 const pick = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);

@@ -64,7 +64,7 @@ export class OtpVerify extends HTMLElement {
     this.setAttribute('endpoint', origin);
   }
 
-  /** The language of texts and mail. Unset, the page's own is taken, then the browser's. */
+  /** The language of texts and mail. Unset, the page's own is taken, then the browser's. @returns {string|null} */
   get locale() {
     return this.getAttribute('locale');
   }
@@ -73,7 +73,7 @@ export class OtpVerify extends HTMLElement {
     this.setAttribute('locale', tag ?? '');
   }
 
-  /** What the proof is for; stands in it. */
+  /** What the proof is for; stands in it. @returns {string|null} */
   get purpose() {
     return this.getAttribute('purpose');
   }
@@ -82,7 +82,7 @@ export class OtpVerify extends HTMLElement {
     this.setAttribute('purpose', purpose ?? '');
   }
 
-  /** Fills in the address. */
+  /** The address as typed; set, it fills in the field. @returns {string} */
   get email() {
     return this.#view.email;
   }
@@ -96,13 +96,13 @@ export class OtpVerify extends HTMLElement {
     return this.#flow?.view ?? null;
   }
 
-  /** The service's time, in ms; what counts down to the service's times needs it. */
+  /** The service's time, in ms; what counts down to the service's times needs it. @returns {number} */
   get serverNow() {
     return this.#flow?.serverNow ?? Date.now();
   }
 
   /** Words in the language that is shown. @returns {import('./types.d.ts').Translate} */
-  get translate() {
+  get words() {
     return this.#t;
   }
 
@@ -111,12 +111,27 @@ export class OtpVerify extends HTMLElement {
     return this.#value;
   }
 
+  /** @returns {HTMLFormElement|null} */
   get form() {
     return this.#internals.form;
   }
 
+  /** What a form sends the proof as. */
   get name() {
-    return this.getAttribute('name');
+    return this.getAttribute('name') ?? '';
+  }
+
+  set name(name) {
+    this.setAttribute('name', name);
+  }
+
+  /** Whether a form around waits for a proof. */
+  get required() {
+    return this.hasAttribute('required');
+  }
+
+  set required(required) {
+    this.toggleAttribute('required', Boolean(required));
   }
 
   get type() {
@@ -226,7 +241,7 @@ export class OtpVerify extends HTMLElement {
 
   /** Without a proof the form around is not complete, if it wants one. */
   #judge() {
-    const isMissing = this.hasAttribute('required') && this.#value === '';
+    const isMissing = this.required && this.#value === '';
     if (isMissing) this.#internals.setValidity({ valueMissing: true }, this.#t('required'), this.#view.anchor);
     else this.#internals.setValidity({});
   }

@@ -20,7 +20,7 @@ const language = element('language');
 function show() {
   const { view } = verify;
   if (!view) return;
-  const t = verify.translate;
+  const t = verify.words;
   const { verification, connection } = view;
   setState(element('connection'), 'data-state', connection.name);
   element('verified').hidden = verification.phase !== 'verified';
@@ -33,7 +33,7 @@ function show() {
 
 /** Everything that changes with the time alone. */
 function tick() {
-  const { view, translate: t } = verify;
+  const { view, words: t } = verify;
   if (!view) return;
   setText(element('connection-text'), connectionText(view.connection, Date.now(), t));
   showRoute(element('route'), view, verify.serverNow, t);
@@ -63,10 +63,11 @@ function claimText(name, value) {
 
 /** The words of the page follow those of the element. */
 function speak() {
-  const t = verify.translate;
+  const t = verify.words;
   Object.assign(document.documentElement, { lang: t.locale, dir: t.dir });
   document.title = `${t('page.title')} – DistOTP`;
   for (const item of document.querySelectorAll('[data-t]')) setText(item, t(item.dataset.t));
+  if (![...language.options].some(({ value }) => value === t.locale)) language.append(make('option', { value: t.locale, lang: t.locale }, t('name')));
   language.value = t.locale;
   setText(element('copied'), '');
   showCode(element('in-code'), t);
@@ -74,7 +75,7 @@ function speak() {
 }
 
 async function copy(text, said, fallback) {
-  const t = verify.translate;
+  const t = verify.words;
   try {
     await navigator.clipboard.writeText(text);
     setText(said, t('copied'));

@@ -5,6 +5,19 @@ import { english } from './messages.js';
 
 /** A request that was not granted. */
 export class Problem extends Error {
+  /** The last segment of `type`, or `network` or `timeout` where there was no answer. @type {string} */
+  slug;
+  /** 0 where there was no answer. @type {number} */
+  status;
+  /** @type {string|null} */
+  title;
+  /** @type {string|null} */
+  detail;
+  /** @type {number|null} */
+  attemptsLeft;
+  /** @type {number|null} */
+  retryAfterMs;
+
   /** @param {import('./types.d.ts').ProblemFields} fields */
   constructor({ slug, status = 0, title = null, detail = null, attemptsLeft = null, retryAfterMs = null }) {
     super(slug);
@@ -46,7 +59,8 @@ export function problemSlug(type) {
  * @param {number} nowMs
  */
 export function problemFrom(status, body, retryAfter, nowMs) {
-  const document = typeof body === 'object' && body !== null ? body : {};
+  /** @type {Record<string, unknown>} */
+  const document = typeof body === 'object' && body !== null ? /** @type {Record<string, unknown>} */ (body) : {};
   const text = (name) => (typeof document[name] === 'string' ? document[name] : null);
   const left = document.attempts_left;
   return new Problem({
@@ -54,7 +68,7 @@ export function problemFrom(status, body, retryAfter, nowMs) {
     status,
     title: text('title'),
     detail: text('detail'),
-    attemptsLeft: Number.isSafeInteger(left) ? left : null,
+    attemptsLeft: typeof left === 'number' && Number.isSafeInteger(left) ? left : null,
     retryAfterMs: parseRetryAfter(retryAfter, nowMs),
   });
 }

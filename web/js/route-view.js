@@ -3,7 +3,7 @@
 import { make, setState, setText } from './dom.js';
 import { clockTime, duration } from './format.js';
 import { route, STATIONS } from './route.js';
-import { stepNotes } from './words.js';
+import { headline, stepNotes } from './words.js';
 
 function build(list) {
   list.append(...STATIONS.map((station) => make('li', { 'data-station': station, 'data-state': 'todo' },
@@ -46,9 +46,11 @@ function noteText(station, state, verification, nowMs, t) {
   const { attempt, reply, phase } = verification;
   if (station === 'relay') {
     if (state === 'deferred') return notes.sending;
-    if (state === 'failed') return [phase === 'failed' ? notes.sending : '', t('about.relay')].find(Boolean);
-    if (state === 'done' && reply) return reply;
+    if (state === 'failed' && phase === 'failed') return notes.sending;
+    // The relay's words keep their own direction.
+    if (state === 'done' && reply) return t.dir === 'rtl' ? `\u2068${reply}\u2069` : reply;
   }
+  if (state === 'failed') return headline(verification, t);
   if (station === 'mailer' && state === 'done' && attempt > 1) return t('note.try', { count: attempt });
   if (station === 'mailbox' && state === 'active') return notes.verified;
   if (station === 'mailbox' && state === 'done') return t('about.read');

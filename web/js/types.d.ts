@@ -197,3 +197,20 @@ export interface Acts {
   cancel(): void;
   again(): void;
 }
+
+/** `detail` of the element's events. */
+export interface OtpEvents {
+  'otp-progress': CustomEvent<{ phase: Phase; reason: string | null; email: string | null }>;
+  'otp-verified': CustomEvent<{ id: string; token: string }>;
+  'otp-failed': CustomEvent<{ phase: Phase; reason: string | null }>;
+  'otp-problem': CustomEvent<{ what: Question; slug: string; retryAfterMs: number | null }>;
+  'otp-change': CustomEvent<View>;
+  'otp-locale': CustomEvent<{ locale: string; dir: 'ltr' | 'rtl' }>;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'otp-verify': import('./otp-verify.js').OtpVerify;
+  }
+  interface HTMLElementEventMap extends OtpEvents {}
+}

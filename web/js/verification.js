@@ -65,7 +65,7 @@ const ROWS = {
 /** @returns {Record<import('./types.d.ts').Step, import('./types.d.ts').StepState>} */
 export function stepStates({ phase, reached }) {
   const row = ROWS[phase] ?? ROWS[reached].map((state) => (state === 'active' ? 'failed' : state));
-  return Object.fromEntries(STEPS.map((step, n) => [step, row[n]]));
+  return /** @type {Record<import('./types.d.ts').Step, import('./types.d.ts').StepState>} */ (Object.fromEntries(STEPS.map((step, n) => [step, row[n]])));
 }
 
 /** What each event means for a verification that is not over. `data` may lack any member. */
@@ -97,7 +97,9 @@ export const KNOWN_EVENTS = Object.keys(MEANING);
 
 const STEP_OF_EVENT = { requested: 'queued', processing: 'sending', sent: 'sent' };
 
-function applyEvent(state, { event, at = null, seq = null, data }) {
+/** @param {{event: string, at?: string, seq?: number, data?: object}} told */
+function applyEvent(state, told) {
+  const { event, at = null, seq = null, data } = told;
   if (isKnown(state, event, at, seq)) return state;
   const next = log(state, { kind: 'event', seq, event, at, data: data ?? {} });
   if (!Object.hasOwn(MEANING, event)) return { ...next, unknown: next.unknown + 1 };

@@ -36,6 +36,9 @@ button:disabled { color: var(--soft); border-style: dashed; cursor: not-allowed;
 .primary:disabled { background: none; border-color: var(--edge); color: var(--soft); }
 .quiet { border-color: transparent; color: var(--soft); padding-inline: .75rem; text-decoration: underline; text-underline-offset: .2em; }
 .primary[aria-busy=true] { cursor: progress; background: repeating-linear-gradient(115deg, var(--accent) 0 .75rem, color-mix(in srgb, var(--accent) 82%, var(--on-accent)) 0 1.5rem); }
+/* Digits that the next one replaces are dimmed; a band across the gaps would be the loudest thing there. */
+.code input::selection { background: transparent; color: var(--soft); }
+.frame:not([data-phase=verified]) #again { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .error { padding: .625rem .875rem; border-inline-start: .25rem solid var(--danger); color: var(--danger); background: color-mix(in srgb, var(--danger) 9%, transparent); }
 .row { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: space-between; }

@@ -4,7 +4,7 @@ import { make, setState, setText } from './dom.js';
 import { CODE_LENGTH, countdown, normaliseCode } from './format.js';
 import { explain, guessesLeft } from './problem.js';
 import { isOver, STEPS, stepStates, takesCode } from './verification.js';
-import { connectionText, headline, isTroubled, statusText, stepNotes } from './words.js';
+import { connectionText, headline, isTroubled, nextTry, statusText } from './words.js';
 
 /** @returns {HTMLElement} the whole content, in its first state */
 function build() {
@@ -78,7 +78,7 @@ export class VerifyView {
 
   set disabled(disabled) {
     this.#disabled = disabled;
-    for (const control of this.#frame.querySelectorAll('input, button')) control.disabled = disabled;
+    for (const control of this.#frame.querySelectorAll('input, button')) control.toggleAttribute('disabled', disabled);
     if (this.#view) this.tick();
   }
 
@@ -133,8 +133,7 @@ export class VerifyView {
     const waitOf = (what) => Math.max(0, (waits[what] ?? 0) - Date.now());
     const resendMs = Math.max(waitOf('resend'), (resendAtMs ?? 0) - nowMs);
     const waitMs = problem ? waitOf(problem.what) : 0;
-    const notes = stepNotes(verification, nowMs, t);
-    setText(this.#at('note'), phase === 'deferred' ? notes.sending : '');
+    setText(this.#at('note'), nextTry(verification, nowMs, t));
     const isWorthTelling = phase !== 'idle' && !isOver(verification) && isTroubled(connection);
     setText(this.#at('connection'), connectionText(connection, Date.now(), t));
     this.#at('connection').hidden = !isWorthTelling;

@@ -60,6 +60,13 @@ function sendingNote({ phase, attempt, reason, reply, nextAttemptAtMs }, nowMs, 
   return attempt !== null && attempt > 1 ? t('note.try', { count: attempt }) : '';
 }
 
+/** When the next try is, where the reason was told already. */
+export function nextTry({ phase, nextAttemptAtMs }, nowMs, t = english) {
+  if (phase !== 'deferred') return '';
+  const waitMs = (nextAttemptAtMs ?? 0) - nowMs;
+  return t(waitMs > 0 ? 'next.in' : 'next.soon', { left: countdown(waitMs) });
+}
+
 function sentNote({ reached, reply, elapsedMs }, t) {
   if (reached !== 'sent') return '';
   return [reply, elapsedMs === null ? null : t('note.in', { count: elapsedMs })].filter(Boolean).join(' · ');

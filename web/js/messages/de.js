@@ -1,4 +1,5 @@
 /** Deutsch. */
+/** @type {import('../types.d.ts').Messages} */
 export const MESSAGES = {
   name: 'Deutsch',
   dir: 'ltr',
@@ -52,6 +53,8 @@ export const MESSAGES = {
   'advice.address': 'Prüfen Sie die Adresse und beginnen Sie von vorn.',
   'advice.again': 'Fordern Sie sie noch einmal an, oder beginnen Sie mit einer anderen Adresse.',
 
+  'next.in': 'Nächster Versuch in {left}',
+  'next.soon': 'Nächster Versuch gleich',
   'note.next': '{reason}; nächster Versuch in {left}',
   'note.soon': '{reason}; nächster Versuch gleich',
   'note.try': 'Versuch {count}',
@@ -128,7 +131,7 @@ export const MESSAGES = {
   'about.read': 'Ihr Code kam zurück',
   'hop.gateway': 'hin und zurück',
   'hop.jetstream': 'in derselben Antwort',
-  'hop.mailer': 'in der Warteschlange',
+  'hop.mailer': 'Wartezeit',
   'hop.relay': 'bis zur 250',
   'hop.mailbox': 'gelesen und getippt',
 

@@ -1,4 +1,5 @@
 /** English: the table that all others follow, and that stands in for what they lack. */
+/** @type {import('../types.d.ts').Messages} */
 export const EN = {
   name: 'English',
   dir: 'ltr',
@@ -52,6 +53,8 @@ export const EN = {
   'advice.address': 'Check the address and start again.',
   'advice.again': 'Ask for it again, or start again with another address.',
 
+  'next.in': 'Next try in {left}',
+  'next.soon': 'Next try soon',
   'note.next': '{reason}; next try in {left}',
   'note.soon': '{reason}; next try soon',
   'note.try': 'Try {count}',

@@ -1,4 +1,5 @@
 /** Español. */
+/** @type {import('../types.d.ts').Messages} */
 export const MESSAGES = {
   name: 'Español',
   dir: 'ltr',
@@ -52,6 +53,8 @@ export const MESSAGES = {
   'advice.address': 'Revise la dirección y empiece de nuevo.',
   'advice.again': 'Pida otro envío, o empiece de nuevo con otra dirección.',
 
+  'next.in': 'Próximo intento en {left}',
+  'next.soon': 'Próximo intento en breve',
   'note.next': '{reason}; próximo intento en {left}',
   'note.soon': '{reason}; próximo intento en breve',
   'note.try': 'Intento {count}',

@@ -1,4 +1,5 @@
 /** Français. */
+/** @type {import('../types.d.ts').Messages} */
 export const MESSAGES = {
   name: 'Français',
   dir: 'ltr',
@@ -52,6 +53,8 @@ export const MESSAGES = {
   'advice.address': 'Vérifiez l\u2019adresse et recommencez.',
   'advice.again': 'Demandez un nouvel envoi, ou recommencez avec une autre adresse.',
 
+  'next.in': 'Prochain essai dans {left}',
+  'next.soon': 'Prochain essai sous peu',
   'note.next': '{reason} ; prochain essai dans {left}',
   'note.soon': '{reason} ; prochain essai sous peu',
   'note.try': 'Essai {count}',

@@ -1,0 +1,3 @@
+/** Deutsch. */
+/** @type {import('../types.d.ts').Messages} */
+export declare const MESSAGES: import('../types.d.ts').Messages;
