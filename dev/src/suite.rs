@@ -1,6 +1,7 @@
 //! `cargo dev test`: every check there is, in steps, with a table at the end.
 
 mod steps;
+mod tools;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

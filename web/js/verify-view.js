@@ -170,6 +170,7 @@ export class VerifyView {
   }
 
   #moveFocus(phase, problem, takes) {
+    if (this.#isElsewhere) return;
     const shown = this.#shown;
     if (problem && problem !== shown.problem && !this.#at('error').hidden) {
       if (problem.problem.slug !== 'incorrect-code') this.#at('error').focus();
@@ -182,6 +183,14 @@ export class VerifyView {
       else if (phase === 'idle') this.#at('email').focus();
       else if (!takes) this.#at('title').focus();
     }
+  }
+
+  /** Whoever is busy with something else on the page is left there. */
+  get #isElsewhere() {
+    const { host } = /** @type {ShadowRoot} */ (this.#frame.getRootNode());
+    const around = /** @type {Document|ShadowRoot} */ (host.getRootNode());
+    const active = around.activeElement ?? null;
+    return active !== null && active !== document.body && active !== host;
   }
 
   get #codeLength() {

@@ -17,7 +17,7 @@ const missing = Object.entries(devDependencies).filter((entry) => !isThere(entry
 if (missing.length > 0) {
   mkdirSync(folder, { recursive: true });
   const wanted = Object.entries(devDependencies).map(([name, version]) => `${name}@${version}`);
-  const options = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
+  const options = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', '--fetch-retries=1', '--fetch-timeout=20000'];
   // A registry that does not answer must not hold up whoever waits for this.
   const { status, error } = spawnSync('npm', [...options, ...wanted], { stdio: 'inherit', timeout: 180_000 });
   if (status !== 0) {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, tools};
 use crate::program::{self, Program};
 use crate::{console, workspace};
 
@@ -100,7 +100,7 @@ fn test(context: &mut Context) -> Result<Outcome> {
     outcome(&mut command)
 }
 
-fn web(_: &mut Context) -> Result<Outcome> {
+fn web(context: &mut Context) -> Result<Outcome> {
     let node = program::find_or_install(Program::Node)?;
     let version = Command::new(&node).arg("--version").output()?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
@@ -115,7 +115,10 @@ fn web(_: &mut Context) -> Result<Outcome> {
         return Ok(Outcome::Failed("there are no tests in web/tests".to_owned()));
     }
     files.sort();
-    outcome(Command::new(&node).arg("--test").args(files).current_dir(workspace::root().join("web")))
+    match outcome(Command::new(&node).arg("--test").args(files).current_dir(workspace::root().join("web")))? {
+        Outcome::Passed if !context.quick => tools::check_declarations(&node),
+        other => Ok(other),
+    }
 }
 
 fn collect_tests(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -144,7 +147,7 @@ fn cargo(arguments: &[&str]) -> Result<Outcome> {
     outcome(workspace::cargo().args(arguments))
 }
 
-fn outcome(command: &mut Command) -> Result<Outcome> {
+pub(super) fn outcome(command: &mut Command) -> Result<Outcome> {
     let status = command.stdin(Stdio::null()).status();
     let status = status.with_context(|| format!("{} can't be started", command.get_program().display()))?;
     Ok(if status.success() { Outcome::Passed } else { Outcome::Failed(status.to_string()) })
