@@ -29,6 +29,7 @@ label { font-weight: 600; }
 button, input { font: inherit; color: inherit; min-block-size: 3rem; border-radius: var(--radius); }
 input { inline-size: 100%; min-inline-size: 0; padding: .5rem .75rem; background: var(--field); border: 1px solid var(--edge); }
 input[aria-invalid=true] { border-color: var(--danger); box-shadow: inset 0 0 0 1px var(--danger); }
+#again { justify-self: start; }
 button { padding: .5rem 1.125rem; background: none; border: 1px solid var(--edge); font-weight: 600; cursor: pointer; font-variant-numeric: tabular-nums; }
 button:hover { border-color: var(--ink); }
 button:disabled { color: var(--soft); border-style: dashed; cursor: not-allowed; }

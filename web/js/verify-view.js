@@ -32,7 +32,7 @@ function build() {
       text('expires', 'hint'),
       button('check', 'primary', 'submit')),
     make('div', { id: 'actions', class: 'row', part: 'actions', hidden: true }, button('resend', ''), button('cancel', 'quiet')),
-    make('div', {}, button('again', '')));
+    button('again', ''));
 }
 
 export class VerifyView {
