@@ -153,7 +153,13 @@ async fn under_load(
     settled(&promises, &follower, deadline).await;
     memory.look(stack);
     let (made, counts, violations) = promises.content();
-    let mut verdict = verdict::judge(&made, &follower.timelines(), &mails(stack.inbox_tally()), &broken.troubles);
+    let mut verdict = verdict::judge(
+        &made,
+        &follower.timelines(),
+        &mails(stack.inbox_tally()),
+        &broken.troubles,
+        broken.gateways_died,
+    );
     verdict.fault_count += usize::try_from(counts.violations).unwrap_or(usize::MAX);
     verdict.faults.extend(violations);
     Ok(Report { settings: settings.clone(), loaded, breakages: broken.count, verdict, counts, memory })
@@ -180,6 +186,7 @@ fn target(stack: &Stack) -> Result<Target> {
 struct Broken {
     count: usize,
     troubles: Vec<Trouble>,
+    gateways_died: bool,
 }
 
 /// Breaks one thing after the other, or two at once, until the time is over; then nothing is broken any more.
@@ -207,6 +214,7 @@ async fn break_things(
         try_join_all(round.steps.iter().map(|step| step.breakage.last(stack, step.lasts))).await?;
         let until = Timestamp::now();
         broken.count += round.steps.len();
+        broken.gateways_died |= round.steps.iter().any(|step| step.breakage.kills(Part::Gateway));
         let causes = round.steps.iter().filter_map(|step| step.breakage.can_cause());
         broken.troubles.extend(causes.map(|cause| Trouble { cause, from, until }));
     }

@@ -65,6 +65,11 @@ impl Breakage {
         }
     }
 
+    /// Whether a process of this part dies by it, or ends before it has done all that it wanted.
+    pub(super) fn kills(&self, part: Part) -> bool {
+        matches!(self, Self::Kill(instance) | Self::Hold(instance) | Self::Restart(instance) if instance.part == part)
+    }
+
     /// What it can cause beyond a delay.
     pub(super) fn can_cause(&self) -> Option<Cause> {
         match self {

@@ -37,7 +37,8 @@ impl Report {
 
     fn ledger(&self) -> Vec<[String; 2]> {
         let Verdict { accepted, mailed, failed, expired, mailed_and_failed, lost, .. } = &self.verdict;
-        let Verdict { mailed_unpromised, watched, reconnects, verified, twice, twice_unexplained, .. } = &self.verdict;
+        let Verdict { mailed_unpromised, watched, reconnects, verified, untold, twice, twice_unexplained, .. } =
+            &self.verdict;
         let Counts { wanted, refused, unavailable, unanswered, longest_accept, .. } = &self.counts;
         let row = |name: &str, value: String| [name.to_owned(), value];
         let mut rows = vec![
@@ -56,6 +57,7 @@ impl Report {
             row("mailed without a 202", mailed_unpromised.to_string()),
             row("timelines watched to the end", format!("{watched}, {reconnects} reconnects")),
             row("codes verified", verified.to_string()),
+            row("  and nobody told, a gateway died", untold.to_string()),
             row("answers 503", unavailable.to_string()),
             row("requests without an answer", unanswered.to_string()),
             row("given up by the client", refused.to_string()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use otp_nats::{EventKind, Timestamp, VerificationId};
 
-use super::events::{Stored, Timelines, ends_a_mail};
+use super::events::{Stored, Timelines};
 use super::promises::{Promise, Watched};
 
 /// Findings that are kept word for word; more are only counted.
@@ -89,6 +89,9 @@ pub struct Verdict {
     pub reconnects: u64,
     /// Codes that were answered 200.
     pub verified: usize,
+    /// Codes that were answered 200 and whose `verified` is not in the stream: the gateway died while it could not be
+    /// published. A status read tells the truth.
+    pub untold: usize,
     /// Longest time from 202 to `sent`.
     pub longest_to_sent: Duration,
     /// What must not be, in words: each counts.
@@ -117,6 +120,7 @@ pub(super) fn judge(
     timelines: &Timelines,
     mails: &HashMap<String, Vec<Mail>>,
     troubles: &[Trouble],
+    gateways_died: bool,
 ) -> Verdict {
     let mut verdict = Verdict { accepted: promises.len(), ..Verdict::default() };
     for (id, promise) in promises {
@@ -131,6 +135,12 @@ pub(super) fn judge(
         if promise.verified > 1 {
             verdict.fault(format!("{id} was verified {} times", promise.verified));
         }
+        if promise.verified > 0 && events.iter().all(|event| event.kind != EventKind::Verified) {
+            verdict.untold += 1;
+        }
+    }
+    if verdict.untold > 0 && !gateways_died {
+        verdict.fault(format!("{} codes were right and nobody was told, and no gateway has died", verdict.untold));
     }
     let promised: std::collections::HashSet<&str> = promises.values().map(|promise| promise.email.as_str()).collect();
     verdict.mailed_unpromised = mails.keys().filter(|email| !promised.contains(email.as_str())).count();
@@ -182,14 +192,12 @@ impl Verdict {
 
     fn watcher(&mut self, id: &VerificationId, watched: &Watched, events: &[Stored]) {
         self.reconnects += u64::from(watched.reconnects);
-        if !watched.complete {
-            if events.iter().any(|event| ends_a_mail(event.kind)) {
-                self.fault(format!("a watcher of {id} missed the end: it saw {:?}", watched.events));
-            }
+        let last = watched.events.last().map_or(0, |(seq, _)| *seq);
+        if !watched.complete && events.iter().any(|event| event.seq > last) {
+            self.fault(format!("a watcher of {id} missed the end: it saw {:?}", watched.events));
             return;
         }
-        self.watched += 1;
-        let last = watched.events.last().map_or(0, |(seq, _)| *seq);
+        self.watched += usize::from(watched.complete);
         let stored: Vec<(u64, EventKind)> =
             events.iter().filter(|event| event.seq <= last).map(|event| (event.seq, event.kind)).collect();
         // `requested` has the position 0 and is in another stream.

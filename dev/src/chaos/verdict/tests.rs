@@ -34,7 +34,7 @@ fn mail(kept: u32, acknowledged: u32, first: i64, last: i64) -> Mail {
 /// One verification with these events and mails.
 fn one(promise: Promise, events: Vec<Stored>, mails: Vec<Mail>, troubles: &[Trouble]) -> Verdict {
     let mails = if mails.is_empty() { HashMap::new() } else { HashMap::from([(promise.email.clone(), mails)]) };
-    judge(&HashMap::from([(id(1), promise)]), &HashMap::from([(id(1), events)]), &mails, troubles)
+    judge(&HashMap::from([(id(1), promise)]), &HashMap::from([(id(1), events)]), &mails, troubles, false)
 }
 
 fn sent() -> Vec<Stored> {
@@ -101,14 +101,23 @@ fn a_watcher_sees_what_the_stream_has() {
 
 #[test]
 fn a_code_proves_once() {
-    let once = one(Promise { verified: 1, ..promise(1) }, sent(), vec![mail(1, 1, 2, 2)], &[]);
-    assert!(once.holds() && once.verified == 1);
-    assert!(!one(Promise { verified: 2, ..promise(1) }, sent(), vec![mail(1, 1, 2, 2)], &[]).holds());
+    let told: Vec<Stored> = sent().into_iter().chain([stored(3, EventKind::Verified, 3)]).collect();
+    let times = |verified, events: &[Stored], gateways_died| {
+        let promises = HashMap::from([(id(1), Promise { verified, ..promise(1) })]);
+        let mails = HashMap::from([(email(1), vec![mail(1, 1, 2, 2)])]);
+        judge(&promises, &HashMap::from([(id(1), events.to_vec())]), &mails, &[], gateways_died)
+    };
+    let once = times(1, &told, false);
+    assert!(once.holds() && once.verified == 1 && once.untold == 0);
+    assert!(!times(2, &told, false).holds());
+    assert!(!times(1, &sent(), false).holds(), "nobody was told");
+    let died = times(1, &sent(), true);
+    assert!(died.holds() && died.untold == 1);
 }
 
 #[test]
 fn mails_nobody_was_promised_are_counted() {
     let mails = HashMap::from([(email(2), vec![mail(1, 1, 2, 2)])]);
-    let verdict = judge(&HashMap::new(), &HashMap::new(), &mails, &[]);
+    let verdict = judge(&HashMap::new(), &HashMap::new(), &mails, &[], false);
     assert!(verdict.holds() && verdict.mailed_unpromised == 1);
 }
