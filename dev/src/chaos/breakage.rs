@@ -119,7 +119,8 @@ impl Breakage {
             }
             Self::Restart(instance) => stack.bounce(*instance).await?,
             Self::CutOff(node) => {
-                stack.cut_off(*node, Fault::HalfOpen)?;
+                // As when the network between them is divided: what was sent meanwhile arrives when it is whole again.
+                stack.cut_off(*node, Fault::Stall)?;
                 tokio::time::sleep(lasts).await;
                 stack.cut_off(*node, Fault::None)?;
             }
