@@ -125,7 +125,7 @@ async fn a_refusal_that_leaves_the_relay_waiting_for_a_message_costs_the_connect
     // A relay that pipelines says 354 behind a refused recipient: it may not get an empty mail for that.
     let (stack, relay) = (Stack::start().await, Relay::start(PIPELINING).await);
     let mailer = stack.mailer(&relay.url()).await;
-    relay.plan(At::Rcpt, Do::Reply("250-ok\r\n250 ok\r\n550 5.1.1 no such user"));
+    relay.plan(At::Rcpt, Do::Belie("550 5.1.1 no such user"));
     stack.ask(&ask(1)).await;
     stack.until(&ask(1).id, EventKind::Failed).await;
     relay.plan(At::Rset, Do::Drop);

@@ -32,6 +32,8 @@ pub(crate) enum At {
 pub(crate) enum Do {
     /// Answers this.
     Reply(&'static str),
+    /// Answers this, and goes on as if it had said its usual reply.
+    Belie(&'static str),
     /// Closes the connection without a word.
     Drop,
     /// Waits for [`Relay::release`], then answers this.
@@ -273,6 +275,10 @@ impl Session {
         let reply = match self.planned(at) {
             None => usual.to_owned(),
             Some(Do::Reply(reply)) => reply.to_owned(),
+            Some(Do::Belie(reply)) => {
+                self.say(reply).await?;
+                return Ok(true);
+            }
             Some(Do::Drop) => return Err(Over),
             Some(Do::Hold(reply)) => {
                 self.held.acquire().await.map_err(|_| Over)?.forget();

@@ -34,11 +34,20 @@ impl Socket {
         Self::with(url, &[("sec-websocket-protocol", "otp.v1")]).await.expect("connected")
     }
 
-    /// Connects as [`Socket::open`] does, if somebody is there.
+    /// Connects as [`Socket::open`] does, if somebody is there and not about to go.
     pub(crate) async fn reach(url: &str) -> Option<Self> {
-        let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).expect("a ws URL");
-        drop(TcpStream::connect(address).await.ok()?);
-        Some(Self::open(url).await)
+        let mut request = url.into_client_request().expect("a URL");
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("otp.v1"));
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((stream, response)) => Some(Self { stream, response }),
+            // Whoever drains says so; whoever is gone refuses the connection or resets it.
+            Err(Error::Http(refusal)) => {
+                assert_eq!(refusal.status().as_u16(), 503);
+                None
+            }
+            Err(Error::Io(_) | Error::Protocol(_) | Error::ConnectionClosed) => None,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Connects with these headers; else the status that refused it.
