@@ -127,23 +127,11 @@ async fn eventually_within_patience(
 ) -> bool {
     let deadline = std::time::Instant::now() + crate::support::PATIENCE;
     while std::time::Instant::now() < deadline {
-        *mails = mailed(system).await;
+        *mails = system.inbox().message_ids().await;
         if promised.keys().all(|email| mails.contains_key(email)) {
             return true;
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     false
-}
-
-/// The Message-IDs that came, by recipient.
-async fn mailed(system: &System) -> HashMap<String, Vec<String>> {
-    let url = format!("{}/api/v1/messages?limit=10000", system.stack.file().inbox);
-    let list: Value = system.client.get(url).send().await.expect("the inbox answers").json().await.expect("JSON");
-    let mut mails: HashMap<String, Vec<String>> = HashMap::new();
-    for mail in list["messages"].as_array().expect("a list") {
-        let to = mail["To"][0]["Address"].as_str().expect("a recipient").to_owned();
-        mails.entry(to).or_default().push(mail["MessageID"].as_str().expect("an id").to_owned());
-    }
-    mails
 }

@@ -8,4 +8,5 @@
 )]
 
 mod publish;
+mod support;
 mod work;

@@ -3,38 +3,18 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use otp_nats::bus::{Bus, BusMetrics, BusSettings, PublishFault};
-use otp_nats::settings::{Environment, Settings};
+use otp_nats::bus::{Bus, PublishFault};
 use otp_nats::testing::{TestServer, eventually};
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Event, Timestamp};
-use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::join;
 
 /// Longest wait for what takes seconds at most: the machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that hangs is left after 3 s without a sign of life; then another one is connected to.
 const LEFT_WITHIN: Duration = Duration::from_secs(10);
-
-struct Only(String);
-
-impl Environment for Only {
-    fn variable(&self, name: &str) -> Option<String> {
-        (name == "OTP_NATS_URL").then(|| self.0.clone())
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
-
-async fn join(urls: &str) -> Bus {
-    let environment = Only(urls.to_owned());
-    let mut settings = Settings::new(&environment);
-    let read = BusSettings::read(&mut settings);
-    let settings = settings.finish(read).unwrap();
-    Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap()
-}
 
 async fn ready(server: &TestServer) -> Bus {
     let bus = join(&server.url("nats")).await;

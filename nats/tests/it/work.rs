@@ -7,29 +7,17 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::PullConsumer;
 use futures_util::future::join_all;
-use otp_nats::bus::{Bus, BusMetrics, BusSettings};
-use otp_nats::settings::{Environment, Settings};
+use otp_nats::bus::Bus;
 use otp_nats::stream;
 use otp_nats::testing::TestServer;
 use otp_nats::work::{self, Job, Verdict, Worker};
-use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::join;
+
 /// Longest wait for anything: generous, because the machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Only(String);
-
-impl Environment for Only {
-    fn variable(&self, name: &str) -> Option<String> {
-        (name == "OTP_NATS_URL").then(|| self.0.clone())
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
 
 struct Stack {
     _nats: TestServer,
@@ -87,12 +75,6 @@ impl Working {
         self.drain.cancel();
         tokio::time::timeout(PATIENCE, self.task).await.expect("it drains").expect("it does not panic");
     }
-}
-
-async fn join(url: &str) -> Bus {
-    let environment = Only(url.to_owned());
-    let settings = BusSettings::read(&mut Settings::new(&environment)).unwrap();
-    Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap()
 }
 
 async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::load::Outcome;
 use crate::support::{Asked, System};
 
@@ -40,7 +38,7 @@ impl Ledger {
         let started = Instant::now();
         let deadline = started + SETTLED_WITHIN;
         let mails = loop {
-            let mails = mailed(system).await;
+            let mails = system.inbox().message_ids().await;
             let missing: Vec<&String> = self.promised.keys().filter(|email| !mails.contains_key(*email)).collect();
             if missing.is_empty() {
                 break mails;
@@ -83,16 +81,4 @@ impl Ledger {
             }
         }
     }
-}
-
-/// The Message-IDs that came, by recipient.
-async fn mailed(system: &System) -> HashMap<String, Vec<String>> {
-    let url = format!("{}/api/v1/messages?limit=10000", system.stack.file().inbox);
-    let list: Value = system.client.get(url).send().await.expect("the inbox answers").json().await.expect("JSON");
-    let mut mails: HashMap<String, Vec<String>> = HashMap::new();
-    for mail in list["messages"].as_array().expect("a list") {
-        let to = mail["To"][0]["Address"].as_str().expect("a recipient").to_owned();
-        mails.entry(to).or_default().push(mail["MessageID"].as_str().expect("an id").to_owned());
-    }
-    mails
 }

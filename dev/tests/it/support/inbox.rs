@@ -1,5 +1,7 @@
 //! Reads the inbox as Mailpit's API has it, so that the same code reads Mailpit.
 
+use std::collections::HashMap;
+
 use reqwest::Client;
 use serde_json::Value;
 
@@ -40,6 +42,17 @@ impl Inbox {
     /// How many mails there are.
     pub(crate) async fn count(&self) -> u64 {
         self.get("/api/v1/messages", &[("limit", "1")]).await["total"].as_u64().expect("a number")
+    }
+
+    /// The Message-IDs of all mails that came, by recipient.
+    pub(crate) async fn message_ids(&self) -> HashMap<String, Vec<String>> {
+        let list = self.get("/api/v1/messages", &[("limit", "10000")]).await;
+        let mut mails: HashMap<String, Vec<String>> = HashMap::new();
+        for mail in list["messages"].as_array().expect("a list") {
+            let to = mail["To"][0]["Address"].as_str().expect("a recipient").to_owned();
+            mails.entry(to).or_default().push(mail["MessageID"].as_str().expect("an id").to_owned());
+        }
+        mails
     }
 
     /// A whole mail by its id; `latest` stands for the newest.
