@@ -134,7 +134,7 @@ async fn under_load(
     let follower = Follower::start(&stack.file().nats).await?;
     let promises = Arc::new(Promises::default());
     let stop = CancellationToken::new();
-    let target = Arc::new(target(stack)?);
+    let target = Arc::new(target(stack, settings.rate)?);
     let load = tokio::spawn(load::run(target, Arc::clone(&promises), settings.rate, stop.clone()));
     // However this ends, the load does not go on without it.
     let stop = stop.drop_guard();
@@ -166,7 +166,7 @@ async fn under_load(
 }
 
 /// Clients reach the first of each service over a wire and the others directly.
-fn target(stack: &Stack) -> Result<Target> {
+fn target(stack: &Stack, rate: f64) -> Result<Target> {
     let of = |part, link, scheme: &str, path: &str| {
         let wire = stack.link(link)?.addresses().next();
         let others = stack.instances().into_iter().filter(|instance| instance.part == part && instance.number > 1);
@@ -177,6 +177,7 @@ fn target(stack: &Stack) -> Result<Target> {
         gateways: Gateways::new(of(Part::Gateway, Link::ClientGateway, "http", "")?)?,
         events: of(Part::Notifier, Link::ClientNotifier, "ws", "/v1/events")?,
         inbox: Reader::new(stack.file().inbox)?,
+        verifies: load::verifies(rate),
         run: rand::random(),
     })
 }

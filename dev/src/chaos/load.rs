@@ -19,8 +19,10 @@ use super::watcher::Watcher;
 const CLIENTS_MAX: usize = 10_000;
 /// One client in so many watches.
 const WATCHES: u64 = 4;
-/// One client in so many watches, reads its mail, guesses wrong once and then right.
+/// One client in so many watches, reads its mail, guesses wrong once and then right,
 const VERIFIES: u64 = 8;
+/// but no more than so many a second: each looks through an inbox of 10,000 mails.
+const VERIFIES_A_SECOND: f64 = 10.0;
 /// Longest watch: the whole schedule of the mailer's retries and what a breakage adds.
 const WATCH: Duration = Duration::from_secs(200);
 
@@ -31,8 +33,16 @@ pub(super) struct Target {
     /// Where events are watched, for each notifier.
     pub(super) events: Vec<String>,
     pub(super) inbox: Reader,
+    /// One client in so many reads its mail.
+    pub(super) verifies: u64,
     /// Which addresses are this run's.
     pub(super) run: u64,
+}
+
+/// Which share of the clients reads its mail at this rate; they are among those that watch.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is a few thousand")]
+pub(super) fn verifies(rate: f64) -> u64 {
+    VERIFIES.max((rate / VERIFIES_A_SECOND) as u64).next_multiple_of(WATCHES)
 }
 
 /// Starts `rate` clients a second until `stop`, and ends when the last of them has.
@@ -59,7 +69,7 @@ pub(super) async fn run(target: Arc<Target>, promises: Arc<Promises>, rate: f64,
 async fn life(target: Arc<Target>, promises: Arc<Promises>, number: u64) {
     let email = format!("c{number}.r{}@chaos.test", target.run);
     let Some(accepted) = target.gateways.promise(&email, &promises).await else { return };
-    let (watches, verifies) = (number.is_multiple_of(WATCHES), number.is_multiple_of(VERIFIES));
+    let (watches, verifies) = (number.is_multiple_of(WATCHES), number.is_multiple_of(target.verifies));
     if !watches {
         return;
     }
