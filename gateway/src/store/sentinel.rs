@@ -36,25 +36,33 @@ impl Sentinel {
     /// Connects to the server that most Sentinels name and that says itself that it is master. A Sentinel that was cut
     /// off may name the last one, which may not know yet that it is master no more.
     pub(super) async fn connect(&self, metrics: &RedisMetrics) -> Result<MultiplexedConnection, RedisError> {
-        let asked = self.sentinels.iter().map(|sentinel| tokio::time::timeout(ANSWERS_WITHIN, self.ask(sentinel)));
-        let named: Vec<Address> = join_all(asked).await.into_iter().flatten().flatten().collect();
-        if named.is_empty() {
+        let candidates = self.named().await;
+        if candidates.is_empty() {
             return Err(away("no Sentinel names a master"));
         }
-        let votes = |address: &Address| named.iter().filter(|other| *other == address).count();
-        let mut candidates = named.clone();
-        candidates.sort_by_key(|address| std::cmp::Reverse(votes(address)));
-        candidates.dedup();
         for address in candidates {
             let server = moved(&self.server, &address.0, address.1);
             if let Ok(mut connection) = open(&server).await
                 && is_master(&mut connection).await
+                // One that hung while this was asked may have woken up just now and not know that it was replaced.
+                && self.named().await.first() == Some(&address)
             {
                 self.note(address, metrics);
                 return Ok(connection);
             }
         }
         Err(away("what the Sentinels name is no master"))
+    }
+
+    /// The servers that Sentinels call master now, first the one that most do.
+    async fn named(&self) -> Vec<Address> {
+        let asked = self.sentinels.iter().map(|sentinel| tokio::time::timeout(ANSWERS_WITHIN, self.ask(sentinel)));
+        let named: Vec<Address> = join_all(asked).await.into_iter().flatten().flatten().collect();
+        let votes = |address: &Address| named.iter().filter(|other| *other == address).count();
+        let mut candidates = named.clone();
+        candidates.sort_by_key(|address| std::cmp::Reverse(votes(address)));
+        candidates.dedup();
+        candidates
     }
 
     async fn ask(&self, sentinel: &ConnectionInfo) -> Option<Address> {
