@@ -148,7 +148,6 @@ async fn under_load(
     let loaded = began.elapsed();
     notices.say("the load has ended; waiting until all is settled");
     let deadline = Instant::now() + SETTLE;
-    settled(&promises, &follower, deadline).await;
     load.await?;
     settled(&promises, &follower, deadline).await;
     memory.look(stack);

@@ -21,7 +21,6 @@ mod status;
 mod supervisor;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +36,7 @@ use links::Links;
 use lock::StackLock;
 use members::{Plan, Planner};
 use nats::Routes;
+use ports::local;
 use probe::Probe;
 use relay::Relay;
 use state::Roster;
@@ -104,7 +104,6 @@ impl Stack {
     pub async fn start_in(claim: Claim, options: Options) -> Result<Self> {
         let Claim { dir, ports, lock } = claim;
         let keys = keys::kept_in(&dir.join("keys.env"))?;
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let inbox = Inbox::bind(local(ports.smtp), local(ports.inbox)).await?;
         let zone = Zone::bind(local(ports.dns)).await?;
         let relay = Relay::of(&inbox);

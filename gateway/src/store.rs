@@ -40,7 +40,7 @@ mod sentinel;
 mod undo;
 
 pub use address::RedisUrl;
-use call::{Call, idempotency_key, millis as ms, network_key, slot_key, suffix, verification_key};
+use call::{Call, idempotency_key, millis as ms, network_key, on_request, on_resend, slot_key, verification_key};
 pub use caller::StoreFault;
 use caller::{Caller, PATIENCE};
 pub use metrics::RedisMetrics;
@@ -111,13 +111,7 @@ impl Store {
         policy: &CodePolicy,
     ) -> Result<Result<Issued, Vec<Violation>>, StoreFault> {
         let nonce = nonce();
-        let call = Call::new(&Scripts::shared().issue)
-            .key(verification_key(id))
-            .key(slot_key(id, "p:", purpose))
-            .key(slot_key(id, "s", ""))
-            .key(slot_key(id, "c", ""))
-            .arg(suffix(id))
-            .arg(slot_key(id, "v:", ""))
+        let call = on_request(&Scripts::shared().issue, id, purpose)
             .arg(code_hash)
             .arg(record)
             .arg(ms(policy.ttl))
@@ -175,10 +169,7 @@ impl Store {
         policy: &CodePolicy,
     ) -> Result<Result<Resent, Vec<Violation>>, StoreFault> {
         let nonce = nonce();
-        let call = Call::new(&Scripts::shared().resend)
-            .key(verification_key(id))
-            .key(slot_key(id, "s", ""))
-            .key(slot_key(id, "c", ""))
+        let call = on_resend(&Scripts::shared().resend, id)
             .arg(ms(policy.cooldown))
             .arg(ms(policy.longest_cooldown))
             .arg(i32::from(!policy.recipient.is_off()))

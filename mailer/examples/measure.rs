@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints its findings")]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -22,7 +23,7 @@ use otp_nats::bus::{Bus, BusMetrics, BusSettings};
 use otp_nats::id::IdParts;
 use otp_nats::keys::{Key, KeyList};
 use otp_nats::request::MailRequest;
-use otp_nats::settings::{Environment, Setting, Settings};
+use otp_nats::settings::{Setting, Settings};
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Event, Timestamp, VerificationId, stream};
 use prometheus_client::registry::Registry;
@@ -38,18 +39,6 @@ impl Drop for Running {
         if self.0.kill().is_ok() {
             drop(self.0.wait());
         }
-    }
-}
-
-struct NatsAt(String);
-
-impl Environment for NatsAt {
-    fn variable(&self, name: &str) -> Option<String> {
-        (name == "OTP_NATS_URL").then(|| self.0.clone())
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
     }
 }
 
@@ -138,7 +127,7 @@ async fn main() -> Outcome<()> {
     let _nats = start("nats-server", &["-a", "127.0.0.1", "-p", &nats_port, "-js", "-sd", &store_path], &[])?;
     let _sink = start("smtp-sink", &["-u", "nobody", &sink_address, "1000"], &[])?;
 
-    let environment = NatsAt(format!("nats://127.0.0.1:{nats_port}"));
+    let environment = HashMap::from([("OTP_NATS_URL", format!("nats://127.0.0.1:{nats_port}"))]);
     let settings = BusSettings::read(&mut Settings::new(&environment)).ok_or("settings")?;
     let bus = Bus::connect("measure", &settings, BusMetrics::new(&mut Registry::default())).await?;
     bus.ensure_streams(&CancellationToken::new()).await?;
@@ -158,7 +147,7 @@ async fn main() -> Outcome<()> {
         "target/debug/otp-mailer",
         &[],
         &[
-            ("OTP_NATS_URL", &environment.0),
+            ("OTP_NATS_URL", &environment["OTP_NATS_URL"]),
             ("OTP_SMTP_URL", &smtp),
             ("OTP_MAIL_FROM", "Example <codes@example.com>"),
             ("OTP_SEAL_KEYS", &key),

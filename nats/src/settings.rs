@@ -1,7 +1,10 @@
 //! Settings from the environment: every service declares its own through [`Settings`], which prints them for `--help`,
 //! checks all of them before the service starts, and reports every fault at once, by name and never by value.
 
+use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
+use std::hash::{BuildHasher, Hash};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +37,21 @@ impl Environment for ProcessEnvironment {
 
     fn file(&self, path: &str) -> std::io::Result<String> {
         std::fs::read_to_string(path)
+    }
+}
+
+/// Variables that are given, and no files: what tests and tools set up.
+impl<K, S> Environment for HashMap<K, String, S>
+where
+    K: Borrow<str> + Eq + Hash,
+    S: BuildHasher,
+{
+    fn variable(&self, name: &str) -> Option<String> {
+        self.get(name).cloned()
+    }
+
+    fn file(&self, _path: &str) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::NotFound.into())
     }
 }
 

@@ -151,7 +151,12 @@ pub fn free_port() -> io::Result<u16> {
 
 /// Asks again until the answer is there; `None` when it is not within ten seconds.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> Option<T> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    within(Duration::from_secs(10), async || ask().await).await
+}
+
+/// As [`eventually`], within this time.
+pub async fn within<T>(patience: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         if let Some(answer) = ask().await {
             return Some(answer);

@@ -11,6 +11,7 @@
 
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use otp_nats::bus::{Bus, BusMetrics, BusSettings};
 use otp_nats::event::Body;
 use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
-use otp_nats::settings::{Environment, Settings};
+use otp_nats::settings::Settings;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
 use otp_nats::{Event, Timestamp, VerificationId};
@@ -183,16 +184,7 @@ fn id(number: usize) -> VerificationId {
 }
 
 async fn join(nats: &str) -> Result<Bus> {
-    struct Only(String);
-    impl Environment for Only {
-        fn variable(&self, name: &str) -> Option<String> {
-            (name == "OTP_NATS_URL").then(|| self.0.clone())
-        }
-        fn file(&self, _path: &str) -> std::io::Result<String> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-    }
-    let environment = Only(nats.to_owned());
+    let environment = HashMap::from([("OTP_NATS_URL", nats.to_owned())]);
     let settings = BusSettings::read(&mut Settings::new(&environment)).ok_or("no NATS address")?;
     let metrics = BusMetrics::new(&mut prometheus_client::registry::Registry::default());
     Ok(Bus::connect("sockets", &settings, metrics).await?)

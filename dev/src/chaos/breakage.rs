@@ -35,34 +35,42 @@ pub(super) enum Breakage {
 }
 
 impl Breakage {
-    /// What it concerns: two breakages of one target don't go together.
-    pub(super) fn target(&self) -> String {
+    /// The process that it strikes, if it is one.
+    const fn instance(&self) -> Option<Instance> {
         match self {
             Self::Kill(instance)
             | Self::Hold(instance)
             | Self::Freeze(instance)
             | Self::Restart(instance)
-            | Self::CutOff(instance) => instance.to_string(),
-            Self::Wire(link, _) | Self::Cut(link) => link.name().to_owned(),
-            Self::Relay { .. } => "relay".to_owned(),
+            | Self::CutOff(instance) => Some(*instance),
+            Self::Wire(..) | Self::Cut(_) | Self::Relay { .. } => None,
         }
     }
 
-    /// Whether another one may begin at the same time. Two nodes of a cluster are more than it is made to lose.
+    /// The wire that it strikes, if it is one.
+    const fn link(&self) -> Option<Link> {
+        match self {
+            Self::Wire(link, _) | Self::Cut(link) => Some(*link),
+            Self::Kill(_)
+            | Self::Hold(_)
+            | Self::Freeze(_)
+            | Self::Restart(_)
+            | Self::CutOff(_)
+            | Self::Relay { .. } => None,
+        }
+    }
+
+    /// Whether another one may begin at the same time: not on the same process, wire or relay, and not on a second node
+    /// of a cluster, which is more than it is made to lose.
     pub(super) fn goes_with(&self, other: &Self) -> bool {
-        self.target() != other.target() && !(self.takes_a_node() && other.takes_a_node())
+        let same = (self.instance(), self.link()) == (other.instance(), other.link());
+        let both_nodes = self.takes_a_node() && other.takes_a_node();
+        !(same || both_nodes)
     }
 
     /// Whether it takes a NATS server from the others and from its clients.
-    pub(super) const fn takes_a_node(&self) -> bool {
-        match self {
-            Self::Kill(instance)
-            | Self::Hold(instance)
-            | Self::Freeze(instance)
-            | Self::Restart(instance)
-            | Self::CutOff(instance) => matches!(instance.part, Part::Nats),
-            Self::Wire(..) | Self::Cut(_) | Self::Relay { .. } => false,
-        }
+    pub(super) fn takes_a_node(&self) -> bool {
+        self.instance().is_some_and(|instance| instance.part == Part::Nats)
     }
 
     /// Whether a process of this part dies by it, or ends before it has done all that it wanted.
@@ -72,21 +80,12 @@ impl Breakage {
 
     /// What it can cause beyond a delay.
     pub(super) fn can_cause(&self) -> Option<Cause> {
-        match self {
-            Self::Kill(instance)
-            | Self::Hold(instance)
-            | Self::Freeze(instance)
-            | Self::Restart(instance)
-            | Self::CutOff(instance) => match instance.part {
-                Part::Mailer => Some(Cause::MailerGone),
-                Part::Nats => Some(Cause::NotRecorded),
-                Part::Gateway | Part::Notifier | Part::Redis => None,
-            },
-            Self::Wire(Link::MailerSmtp, _) | Self::Cut(Link::MailerSmtp) | Self::Relay { .. } => {
-                Some(Cause::AnswerLost)
-            }
-            Self::Wire(Link::MailerNats, _) | Self::Cut(Link::MailerNats) => Some(Cause::NotRecorded),
-            Self::Wire(..) | Self::Cut(_) => None,
+        match (self.instance().map(|instance| instance.part), self.link()) {
+            (Some(Part::Mailer), _) => Some(Cause::MailerGone),
+            (Some(Part::Nats), _) | (_, Some(Link::MailerNats)) => Some(Cause::NotRecorded),
+            // Neither is the relay itself.
+            (_, Some(Link::MailerSmtp)) | (None, None) => Some(Cause::AnswerLost),
+            (Some(Part::Gateway | Part::Notifier | Part::Redis), _) | (_, Some(_)) => None,
         }
     }
 

@@ -68,10 +68,10 @@ impl Promises {
     pub(super) fn made(&self, id: VerificationId, promise: Promise, took: Duration) {
         let mut book = self.book();
         book.counts.longest_accept = book.counts.longest_accept.max(took);
-        if let Some(before) = book.by_id.insert(id, promise)
-            && before.email != book.by_id.get(&id).map(|now| now.email.clone()).unwrap_or_default()
-        {
-            drop(book);
+        let others = book.by_id.get(&id).is_some_and(|before| before.email != promise.email);
+        book.by_id.insert(id, promise);
+        drop(book);
+        if others {
             self.violated(format!("two requests were answered with the id {id}"));
         }
     }

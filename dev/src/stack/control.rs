@@ -1,12 +1,13 @@
 //! Looking at a running stack and meddling with its parts.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::Stack;
 use super::part::Instance;
+use super::ports::local;
 use super::state::StackFile;
 use super::supervisor::Condition;
 use crate::process::{self, Signal};
@@ -29,7 +30,7 @@ impl Stack {
     pub fn address(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
         let instance = of.into();
         let port = self.member(instance)?.port.with_context(|| format!("{instance} serves no clients"))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        Ok(local(port))
     }
 
     /// Where an instance of a service serves `/health`, `/ready` and `/metrics`.
@@ -39,7 +40,7 @@ impl Stack {
     pub fn admin(&self, of: impl Into<Instance>) -> Result<SocketAddr> {
         let instance = of.into();
         let port = self.member(instance)?.admin.with_context(|| format!("{instance} has no admin port"))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        Ok(local(port))
     }
 
     /// The log of an instance.

@@ -1,13 +1,13 @@
 //! The wires between parts, each of which can be made to fail.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
 use super::Stack;
 use super::part::Part;
-use super::ports::Ports;
+use super::ports::{Ports, local};
 use crate::proxy::{Fault, Proxy};
 
 /// Who talks to whom. All instances of a service share a wire.
@@ -136,8 +136,4 @@ impl Stack {
     pub fn link(&self, link: Link) -> Result<&Wire> {
         self.planner.links.0.get(&link).context("the stack was started without wires between its parts")
     }
-}
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

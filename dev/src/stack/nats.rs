@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::Stack;
 use super::members::{Plan, Planner, SERVER_PATIENCE};
 use super::part::{Instance, Part};
-use super::ports::{NodePorts, Ports};
+use super::ports::{NodePorts, Ports, local};
 use super::probe::Probe;
 use crate::proxy::{Fault, Proxy};
 use crate::workspace;
@@ -140,10 +140,6 @@ impl Stack {
 
 fn numbered(ports: &Ports) -> impl Iterator<Item = (u16, NodePorts)> {
     (1..).zip(ports.cluster.into_iter().flatten())
-}
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 fn with_store(configuration: &str, store: &Path) -> Result<String> {

@@ -130,6 +130,11 @@ impl WantedPorts {
     }
 }
 
+/// Where a part of the stack with this port listens.
+pub(super) fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
 /// A port that is free now, for one more instance of a service.
 ///
 /// # Errors
@@ -181,7 +186,7 @@ fn taken(who: &str, variable: &str, port: u16, error: &std::io::Error) -> String
 }
 
 fn bind(port: u16, udp: bool) -> std::io::Result<(TcpListener, Option<UdpSocket>)> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let address = local(port);
     let datagrams = if udp { Some(UdpSocket::bind(address)?) } else { None };
     Ok((TcpListener::bind(address)?, datagrams))
 }

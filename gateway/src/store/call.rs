@@ -67,6 +67,23 @@ impl Call {
     }
 }
 
+/// Begins a call on all that a request for a verification touches: itself, what is current for its purpose, and the
+/// recipient's mails and cooldown.
+pub(super) fn on_request(script: &'static Script, id: &VerificationId, purpose: &str) -> Call {
+    Call::new(script)
+        .key(verification_key(id))
+        .key(slot_key(id, "p:", purpose))
+        .key(slot_key(id, "s", ""))
+        .key(slot_key(id, "c", ""))
+        .arg(suffix(id))
+        .arg(slot_key(id, "v:", ""))
+}
+
+/// Begins a call on what another mail of a verification touches.
+pub(super) fn on_resend(script: &'static Script, id: &VerificationId) -> Call {
+    Call::new(script).key(verification_key(id)).key(slot_key(id, "s", "")).key(slot_key(id, "c", ""))
+}
+
 pub(super) fn slot_key(id: &VerificationId, kind: &str, rest: &str) -> String {
     format!("otp:{{{}}}:{kind}{rest}", id.tag())
 }

@@ -9,7 +9,7 @@ use otp_nats::bus::jittered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::call::{Call, network_key, slot_key, suffix, verification_key};
+use super::call::{Call, network_key, on_request, on_resend, slot_key, verification_key};
 use super::caller::{Caller, StoreFault};
 use super::outcome::text;
 use super::scripts::Scripts;
@@ -48,21 +48,8 @@ impl Spent {
             Self::Network { network, nonce } => {
                 Call::new(&scripts.undo_take).key(network_key(network)).arg(nonce).arg(until)
             }
-            Self::Issue { id, purpose, nonce } => Call::new(&scripts.undo_issue)
-                .key(verification_key(id))
-                .key(slot_key(id, "p:", purpose))
-                .key(slot_key(id, "s", ""))
-                .key(slot_key(id, "c", ""))
-                .arg(suffix(id))
-                .arg(slot_key(id, "v:", ""))
-                .arg(nonce)
-                .arg(until),
-            Self::Resend { id, nonce } => Call::new(&scripts.undo_resend)
-                .key(verification_key(id))
-                .key(slot_key(id, "s", ""))
-                .key(slot_key(id, "c", ""))
-                .arg(nonce)
-                .arg(until),
+            Self::Issue { id, purpose, nonce } => on_request(&scripts.undo_issue, id, purpose).arg(nonce).arg(until),
+            Self::Resend { id, nonce } => on_resend(&scripts.undo_resend, id).arg(nonce).arg(until),
             Self::Guess { id, nonce } => Call::new(&scripts.undo_check)
                 .key(verification_key(id))
                 .key(slot_key(id, "w", ""))

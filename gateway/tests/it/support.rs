@@ -7,7 +7,7 @@ use otp_gateway::{Config, Server};
 use otp_nats::bus::{Bus, BusMetrics, BusSettings};
 use otp_nats::keys::{Key, KeyList};
 use otp_nats::request::MailRequest;
-use otp_nats::settings::{Environment, Settings};
+use otp_nats::settings::Settings;
 use otp_nats::testing::{TestServer, eventually};
 use otp_nats::{Body, Event, VerificationId, stream, subject, timeline};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -59,18 +59,6 @@ impl Answer {
     }
 }
 
-struct Fake(HashMap<String, String>);
-
-impl Environment for Fake {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
-
 fn key(id: &str) -> Key {
     Key::new(id, std::array::from_fn(|index| u8::try_from(index).unwrap())).unwrap()
 }
@@ -99,11 +87,10 @@ impl World {
             variables.insert(name.to_owned(), key("k1").to_setting().to_string());
         }
         variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let environment = Fake(variables);
-        let mut read = Settings::new(&environment);
+        let mut read = Settings::new(&variables);
         let config = Config::read(&mut read);
         let config = read.finish(config).unwrap();
-        let mut read = Settings::new(&environment);
+        let mut read = Settings::new(&variables);
         let bus_settings = BusSettings::read(&mut read).unwrap();
         let metrics = BusMetrics::new(&mut prometheus_client::registry::Registry::default());
         let bus = Bus::connect("test", &bus_settings, metrics).await.unwrap();

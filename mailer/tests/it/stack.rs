@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use otp_mailer::service::{Service, ServiceFault};
@@ -11,8 +11,8 @@ use otp_nats::bus::{Bus, BusMetrics, BusSettings};
 use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
 use otp_nats::request::{DeadLetter, MailRequest};
-use otp_nats::settings::{Environment, Setting, Settings};
-use otp_nats::testing::TestServer;
+use otp_nats::settings::{Setting, Settings};
+use otp_nats::testing::{TestServer, within};
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId, stream, subject, timeline};
 use prometheus_client::registry::Registry;
@@ -22,19 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Longest wait for anything: generous, because the machine may be busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-
-pub(crate) struct Variables(pub(crate) HashMap<String, String>);
-
-impl Environment for Variables {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A NATS server, and a connection to it as the gateway has one.
 pub(crate) struct Stack {
@@ -94,7 +82,7 @@ impl Ask {
 impl Stack {
     pub(crate) async fn start() -> Self {
         let nats = TestServer::nats().unwrap();
-        let variables = Variables([("OTP_NATS_URL".to_owned(), nats.url("nats"))].into());
+        let variables = HashMap::from([("OTP_NATS_URL".to_owned(), nats.url("nats"))]);
         let settings = BusSettings::read(&mut Settings::new(&variables)).unwrap();
         let bus = Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap();
         bus.ensure_streams(&CancellationToken::new()).await.unwrap();
@@ -116,7 +104,7 @@ impl Stack {
             ("OTP_SEAL_KEYS", KEYS),
         ];
         let variables = fixed.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let variables = Variables(variables.collect());
+        let variables = variables.collect();
         let settings = read(&variables);
         let service = Service::bind(settings).await.unwrap();
         let (admin, drain) = (service.admin_address(), CancellationToken::new());
@@ -174,7 +162,7 @@ impl Stack {
     }
 }
 
-fn read(variables: &Variables) -> MailerSettings {
+fn read(variables: &HashMap<String, String>) -> MailerSettings {
     let mut settings = Settings::new(variables);
     let read = MailerSettings::read(&mut settings);
     settings.finish(read).unwrap()
@@ -213,13 +201,6 @@ impl Mailing {
 }
 
 /// Asks again and again until there is an answer.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, ask).await.unwrap_or_else(|| panic!("not in time: {what}"))
 }

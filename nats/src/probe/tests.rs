@@ -3,20 +3,8 @@ use std::net::TcpListener;
 
 use super::*;
 
-struct Variables(HashMap<&'static str, String>);
-
-impl Environment for Variables {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
-
-fn variables(admin: Option<String>) -> Variables {
-    Variables(admin.into_iter().map(|address| (ADMIN_LISTEN, address)).collect())
+fn variables(admin: Option<String>) -> HashMap<&'static str, String> {
+    admin.into_iter().map(|address| (ADMIN_LISTEN, address)).collect()
 }
 
 fn declared(default: &'static str) -> [Declared; 1] {

@@ -9,7 +9,7 @@ use async_nats::jetstream::consumer::PullConsumer;
 use futures_util::future::join_all;
 use otp_nats::bus::Bus;
 use otp_nats::stream;
-use otp_nats::testing::TestServer;
+use otp_nats::testing::{TestServer, within};
 use otp_nats::work::{self, Job, Verdict, Worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -77,15 +77,8 @@ impl Working {
     }
 }
 
-async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, ask).await.unwrap_or_else(|| panic!("not in time: {what}"))
 }
 
 /// Notes when each request was worked on, and panics at those that ask for it.

@@ -9,7 +9,7 @@ use otp_nats::bus::{Bus, BusMetrics, BusSettings};
 use otp_nats::event::Body;
 use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
-use otp_nats::settings::{Environment, Settings};
+use otp_nats::settings::Settings;
 use otp_nats::testing::TestServer;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
@@ -25,18 +25,6 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const TICKET_KEYS: &str = "t1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-struct Fake(HashMap<&'static str, String>);
-
-impl Environment for Fake {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-
-    fn file(&self, _path: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
-
 pub(crate) struct World {
     pub(crate) nats: TestServer,
     pub(crate) bus: Bus,
@@ -45,7 +33,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start() -> Self {
         let nats = TestServer::nats().unwrap();
-        let environment = Fake([("OTP_NATS_URL", nats.url("nats"))].into());
+        let environment = HashMap::from([("OTP_NATS_URL", nats.url("nats"))]);
         let mut settings = Settings::new(&environment);
         let settings = BusSettings::read(&mut settings).unwrap();
         let bus = Bus::connect("test", &settings, BusMetrics::new(&mut Registry::default())).await.unwrap();
@@ -62,8 +50,7 @@ impl World {
             ("OTP_ALLOWED_ORIGINS", "https://app.example.com".to_owned()),
         ]);
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let environment = Fake(variables);
-        let mut settings = Settings::new(&environment);
+        let mut settings = Settings::new(&variables);
         let read = NotifierSettings::read(&mut settings);
         settings.finish(read).unwrap()
     }

@@ -77,8 +77,7 @@ async fn nothing_measurable_stands_in_anyone_s_way() {
         browser.open(&gateway).await;
         browser.wait_for("#email").await;
         in_both_schemes(&browser, &format!("{name}, at the start")).await;
-        browser.type_into("#email", &format!("defer451@{name}.test")).await;
-        browser.click("#send").await;
+        browser.ask(&format!("defer451@{name}.test")).await;
         browser.wait_for("#route [data-station=relay][data-state=deferred]").await;
         browser.type_into("#code", "12").await;
         in_both_schemes(&browser, &format!("{name}, deferred")).await;
@@ -96,8 +95,7 @@ async fn the_code_is_one_field_for_password_managers() {
     let system = System::start().await;
     let browser = Browser::on_a_phone().await;
     browser.open(&system.stack.file().gateway).await;
-    browser.type_into("#email", "boxes@page.test").await;
-    browser.click("#send").await;
+    browser.ask("boxes@page.test").await;
     let field = browser.wait_for("#code-form:not([hidden]) #code").await;
     let expected =
         [("autocomplete", "one-time-code"), ("inputmode", "numeric"), ("type", "text"), ("pattern", "[0-9]*")];
@@ -151,8 +149,7 @@ async fn languages_and_directions() {
     );
     assert_eq!(browser.client.execute_async(&add, vec![]).await.expect("a value"), Value::Bool(true));
     browser.wait_for("html[dir=rtl]").await;
-    browser.type_into("#email", "rtl@page.test").await;
-    browser.click("#send").await;
+    browser.ask("rtl@page.test").await;
     browser.wait_for_text("#title", "رمز إلى").await;
     in_both_schemes(&browser, "right to left").await;
     browser.picture("rtl").await;

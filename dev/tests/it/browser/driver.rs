@@ -119,6 +119,12 @@ impl Browser {
         self.wait_for(css).await.click().await.expect("clicked");
     }
 
+    /// Asks for a code, as a person who opened the page does.
+    pub(super) async fn ask(&self, email: &str) {
+        self.type_into("#email", email).await;
+        self.click("#send").await;
+    }
+
     /// Presses keys wherever the focus is.
     pub(super) async fn press(&self, keys: &str) {
         let start = KeyActions::new("keys".to_owned());

@@ -5,7 +5,7 @@ use otp_dev::stack::Part;
 use serde_json::json;
 
 use super::driver::Browser;
-use crate::support::{System, eventually};
+use crate::support::{System, eventually, other_code};
 
 #[tokio::test]
 async fn a_person_verifies_an_address_on_the_page() {
@@ -13,14 +13,12 @@ async fn a_person_verifies_an_address_on_the_page() {
     let browser = Browser::start().await;
     browser.open(&system.stack.file().gateway).await;
 
-    browser.type_into("#email", "nobody@nxdomain.test").await;
-    browser.click("#send").await;
+    browser.ask("nobody@nxdomain.test").await;
     let refusal = browser.wait_for_text("#error:not([hidden])", "mail").await;
     assert!(refusal.contains("domain"), "{refusal}");
 
     browser.wait_for("#email").await.clear().await.expect("cleared");
-    browser.type_into("#email", "ada@page.test").await;
-    browser.click("#send").await;
+    browser.ask("ada@page.test").await;
     for station in ["gateway", "mailer", "relay"] {
         browser.wait_for(&format!("#route [data-station={station}][data-state=done]")).await;
         let hop = browser.wait_for_text(&format!("#route [data-station={station}] .hop"), " ms").await;
@@ -36,7 +34,7 @@ async fn a_person_verifies_an_address_on_the_page() {
     nothing_is_read_out_while_only_time_passes(&browser).await;
 
     let code = system.inbox().code_for("ada@page.test").await;
-    let wrong: String = code.chars().map(|digit| if digit == '9' { '0' } else { '9' }).collect();
+    let wrong = other_code(&code);
     browser.type_into("#code", &wrong).await;
     browser.wait_for_text("#error", "4 tries left").await;
     let step = browser.wait_for("#stepper li[data-step=verified]").await;
@@ -93,8 +91,7 @@ async fn a_reloaded_page_goes_on_where_it_was() {
     let system = System::start().await;
     let browser = Browser::start().await;
     browser.open(&system.stack.file().gateway).await;
-    browser.type_into("#email", "bob@page.test").await;
-    browser.click("#send").await;
+    browser.ask("bob@page.test").await;
     browser.wait_for("#stepper li[data-step=sent][data-state=done]").await;
     browser.client.refresh().await.expect("reloaded");
     browser.wait_for("#stepper li[data-step=sent][data-state=done]").await;
@@ -124,8 +121,7 @@ async fn the_developer_view_has_what_happened_and_what_to_copy() {
     let system = System::start().await;
     let browser = Browser::start().await;
     browser.open(&system.stack.file().gateway).await;
-    browser.type_into("#email", "dev@page.test").await;
-    browser.click("#send").await;
+    browser.ask("dev@page.test").await;
     browser.wait_for("#route [data-station=relay][data-state=done]").await;
     browser.click("#developer summary").await;
     browser.wait_for_text("#log", "elapsed_ms").await;

@@ -3,12 +3,7 @@
 use serde_json::json;
 
 use super::driver::Browser;
-use crate::support::System;
-
-async fn ask(browser: &Browser, email: &str) {
-    browser.type_into("#email", email).await;
-    browser.click("#send").await;
-}
+use crate::support::{System, other_code};
 
 /// Back to a page that remembers nothing.
 async fn start_again(browser: &Browser) {
@@ -28,7 +23,7 @@ async fn every_state_has_its_words() {
     let browser = Browser::start().await;
     browser.open(&system.stack.file().gateway).await;
 
-    ask(&browser, "defer451@page.test").await;
+    browser.ask("defer451@page.test").await;
     browser.wait_for_text("#status", "the mail server asks us to wait").await;
     browser.wait_for_text("#note", "Next try in").await;
     browser.wait_for_text("#route [data-station=relay] small", "The mail server asks us to wait; next try in").await;
@@ -38,14 +33,14 @@ async fn every_state_has_its_words() {
     browser.wait_for_text("#status", "Nothing was proved").await;
     start_again(&browser).await;
 
-    ask(&browser, "fail550@page.test").await;
+    browser.ask("fail550@page.test").await;
     browser.wait_for_text("#title", "did not get through").await;
     browser.wait_for_text("#status", "refuses this address. Check the address").await;
     browser.wait_for_text("#route [data-station=relay][data-state=failed]", "550").await;
     browser.picture("failed").await;
     start_again(&browser).await;
 
-    ask(&browser, "newer@page.test").await;
+    browser.ask("newer@page.test").await;
     browser.wait_for("#route [data-station=relay][data-state=done]").await;
     browser.wait_for("#resend:not([disabled])").await;
     let (status, _) = system.post("/v1/verifications", &json!({"email": "newer@page.test"})).await;
@@ -54,13 +49,13 @@ async fn every_state_has_its_words() {
     browser.wait_for_text("#status", "use that one").await;
     start_again(&browser).await;
 
-    ask(&browser, "late@page.test").await;
+    browser.ask("late@page.test").await;
     browser.wait_for("#route [data-station=relay][data-state=done]").await;
     browser.wait_for_text("#title", "has expired").await;
     browser.wait_for_text("#status", "a new code comes").await;
     start_again(&browser).await;
 
-    ask(&browser, "toomany@page.test").await;
+    browser.ask("toomany@page.test").await;
     browser.wait_for_text("#error", "Too many requests").await;
     browser.wait_for_text("#retry-in", "You can try again in").await;
     browser.wait_for("#send[disabled]").await;
@@ -74,9 +69,9 @@ async fn guesses_run_out_and_the_lock_says_so() {
     let system = System::start().await;
     let browser = Browser::start().await;
     browser.open(&system.stack.file().gateway).await;
-    ask(&browser, "guess@page.test").await;
+    browser.ask("guess@page.test").await;
     let code = system.inbox().code_for("guess@page.test").await;
-    let wrong: String = code.chars().map(|digit| if digit == '9' { '0' } else { '9' }).collect();
+    let wrong = other_code(&code);
     for left in ["4 tries left", "3 tries left", "2 tries left", "One try left"] {
         browser.type_into("#code", &wrong).await;
         browser.wait_for_text("#error", left).await;
