@@ -2,6 +2,7 @@
 //!
 //! A request is accepted (202) when JetStream has it; the mailer does the rest. A code is checked in Redis alone.
 
+pub mod apps;
 pub mod client_ip;
 pub mod code;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod server;
 pub mod store;
 pub mod token;
 pub mod verification;
+pub mod watched_file;
 
 pub use config::Config;
 pub use server::Server;
