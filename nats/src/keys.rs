@@ -141,9 +141,15 @@ impl FromStr for KeyList {
 
 fn parse_entry(entry: &str) -> Option<Key> {
     let (id, encoded) = entry.split_once(':')?;
-    let decodings = [BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD];
-    let bytes = Zeroizing::new(decodings.iter().find_map(|encoding| encoding.decode(encoded.as_bytes()).ok())?);
-    Key::new(id, <[u8; KEY_LENGTH]>::try_from(bytes.as_slice()).ok()?)
+    let mut decodings = [BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD].into_iter();
+    // Into memory that is wiped: a decoding that fails half way has written half a key.
+    let bytes = decodings.find_map(|encoding| {
+        let length = encoding.decode_len(encoded.len()).ok()?;
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        let written = encoding.decode_mut(encoded.as_bytes(), &mut bytes).ok()?;
+        <[u8; KEY_LENGTH]>::try_from(bytes.get(..written)?).ok().map(Zeroizing::new)
+    })?;
+    Key::new(id, *bytes)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub trait Environment {
     ///
     /// # Errors
     /// The file cannot be read.
-    fn file(&self, path: &str) -> std::io::Result<String>;
+    fn file(&self, path: &str) -> std::io::Result<Zeroizing<String>>;
 }
 
 /// The process's own environment.
@@ -35,8 +35,8 @@ impl Environment for ProcessEnvironment {
         std::env::var(name).ok()
     }
 
-    fn file(&self, path: &str) -> std::io::Result<String> {
-        std::fs::read_to_string(path)
+    fn file(&self, path: &str) -> std::io::Result<Zeroizing<String>> {
+        std::fs::read_to_string(path).map(Zeroizing::new)
     }
 }
 
@@ -50,7 +50,7 @@ where
         self.get(name).cloned()
     }
 
-    fn file(&self, _path: &str) -> std::io::Result<String> {
+    fn file(&self, _path: &str) -> std::io::Result<Zeroizing<String>> {
         Err(std::io::ErrorKind::NotFound.into())
     }
 }

@@ -16,6 +16,8 @@ use crate::logging::LogSettings;
 use crate::probe::{ProbeFault, probe};
 use crate::settings::{Environment, Faults, Settings, describe};
 
+mod core_dumps;
+
 /// Exit code for a fault in arguments or settings (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
@@ -35,13 +37,16 @@ pub struct Service {
 pub struct FrameSettings {
     log: LogSettings,
     drain: Duration,
+    core_dumps: bool,
 }
 
 impl FrameSettings {
     fn read(settings: &mut Settings<'_>) -> Option<Self> {
         let log = LogSettings::read(settings);
         let drain = settings.or("OTP_DRAIN_TIMEOUT", "25s", "Longest drain after SIGTERM");
-        Some(Self { log: log?, drain: drain? })
+        let core_dumps =
+            settings.or("OTP_CORE_DUMPS", "false", "Whether a crash may write memory, secrets and all, to a disk");
+        Some(Self { log: log?, drain: drain?, core_dumps: core_dumps? })
     }
 }
 
@@ -62,6 +67,12 @@ where
 {
     let mut settings = Settings::new(environment);
     let frame = FrameSettings::read(&mut settings);
+    // Before the first secret is read.
+    if frame.as_ref().is_none_or(|frame| !frame.core_dumps)
+        && let Err(error) = core_dumps::forbid()
+    {
+        settings.fault(format!("core dumps cannot be forbidden here ({error}); OTP_CORE_DUMPS=true allows them"));
+    }
     let configuration = read(&mut settings);
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use otp_nats::settings::{Environment, Faults};
+use zeroize::Zeroizing;
 
 use super::*;
 
@@ -11,8 +12,8 @@ impl Environment for Fixed {
         self.0.get(name).map(|&value| value.to_owned())
     }
 
-    fn file(&self, path: &str) -> std::io::Result<String> {
-        Ok(format!("smtp://user:{}@host\n", path.trim_start_matches('/')))
+    fn file(&self, path: &str) -> std::io::Result<Zeroizing<String>> {
+        Ok(format!("smtp://user:{}@host\n", path.trim_start_matches('/')).into())
     }
 }
 

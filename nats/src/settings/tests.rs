@@ -12,8 +12,8 @@ impl Environment for Fake {
         self.variables.get(name).map(|value| (*value).to_owned())
     }
 
-    fn file(&self, path: &str) -> std::io::Result<String> {
-        if path == "/secret" { Ok("from-file\n".to_owned()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+    fn file(&self, path: &str) -> std::io::Result<Zeroizing<String>> {
+        if path == "/secret" { Ok("from-file\n".to_owned().into()) } else { Err(std::io::ErrorKind::NotFound.into()) }
     }
 }
 
