@@ -1,15 +1,14 @@
 //! The connection to NATS: settings, streams created or checked, publishing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::ServerAddr;
 use async_nats::jetstream;
 
-use crate::settings::{List, Setting, Settings};
+use crate::settings::{Setting, Settings};
 use crate::stream::StreamSettings;
 
+mod access;
 mod acks;
 mod connection;
 mod metrics;
@@ -21,6 +20,7 @@ pub use metrics::BusMetrics;
 pub use publish::{PublishFault, Stored};
 pub use streams::StreamFault;
 
+use access::Access;
 use acks::Acks;
 use connection::Connection;
 use watchdog::Trouble;
@@ -37,35 +37,27 @@ pub enum Drift {
     Refuse,
     /// Change the stream.
     Update,
+    /// Wait until another service has changed it: for those that may not.
+    Wait,
 }
 
 impl Setting for Drift {
-    const FORM: &'static str = "refuse or update";
+    const FORM: &'static str = "refuse, update or wait";
 
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "refuse" => Ok(Self::Refuse),
             "update" => Ok(Self::Update),
+            "wait" => Ok(Self::Wait),
             _ => Err(String::new()),
         }
-    }
-}
-
-impl Setting for ServerAddr {
-    const FORM: &'static str = "nats://[user:password@]host[:port] or tls://...";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| String::new())
     }
 }
 
 /// How to reach NATS and what the streams shall be.
 #[derive(Debug, Clone)]
 pub struct BusSettings {
-    /// The servers to try.
-    servers: Vec<ServerAddr>,
-    credentials: Option<PathBuf>,
-    ca: Option<PathBuf>,
+    access: Access,
     /// The streams' settings.
     pub streams: StreamSettings,
     drift: Drift,
@@ -74,10 +66,7 @@ pub struct BusSettings {
 impl BusSettings {
     /// Declares and reads the settings.
     pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
-        let servers: Option<List<ServerAddr>> =
-            settings.secret_or("OTP_NATS_URL", "nats://127.0.0.1:4222", "NATS servers");
-        let credentials = settings.optional("OTP_NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)");
-        let ca = settings.optional("OTP_NATS_CA_FILE", "Certificate authority of the NATS servers (PEM)");
+        let access = Access::read(settings);
         let code_ttl: Option<Duration> = settings.or("OTP_CODE_TTL", "300s", "Life of a code");
         let replicas = settings.or("OTP_STREAM_REPLICAS", "1", "Copies of each stream: 1, 3 or 5");
         let backlog_messages = settings.or("OTP_BACKLOG_MESSAGES", "1000000", "Most requests waiting for a mailer");
@@ -91,9 +80,7 @@ impl BusSettings {
             settings.fault("OTP_STREAM_REPLICAS must be 1, 3 or 5");
         }
         Some(Self {
-            servers: servers?.0,
-            credentials: credentials?,
-            ca: ca?,
+            access: access?,
             streams: StreamSettings {
                 code_ttl: code_ttl?,
                 replicas: replicas?,
@@ -106,20 +93,15 @@ impl BusSettings {
     }
 }
 
-impl BusSettings {
-    /// User and password of the first server whose URL has them; a client logs in alike at all servers of a cluster.
-    fn login(&self) -> Option<(String, String)> {
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        self.servers.iter().find_map(|server| Some((decoded(server.username()?), decoded(server.password()?))))
-    }
-}
-
 /// Why the bus cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectFault {
     /// The credentials file cannot be used.
     #[error("the NATS credentials file cannot be read: {0}")]
     Credentials(std::io::ErrorKind),
+    /// A file of certificates or of a key cannot be used.
+    #[error("{0} cannot be read: {1}")]
+    Certificate(&'static str, std::io::ErrorKind),
     /// The connection cannot be set up at all, whatever the servers do.
     #[error("NATS cannot be connected to: {0}")]
     Setup(async_nats::ConnectErrorKind),

@@ -22,6 +22,9 @@ const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// One request to JetStream.
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 
+/// Where answers go to: nats/server/users.conf names the inboxes of each service.
+const INBOXES: &str = "_INBOX";
+
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
@@ -35,8 +38,11 @@ impl Connection {
     pub(super) async fn open(name: &str, settings: &BusSettings, metrics: BusMetrics) -> Result<Self, ConnectFault> {
         let (counter, made) = watch::channel(0);
         let turn = Arc::new(AtomicUsize::new(rand::random_range(0..=usize::from(u16::MAX))));
-        let mut options = ConnectOptions::new()
+        let options = ConnectOptions::new()
             .name(name)
+            // Below the prefix that all clients have, so that it works with any permissions; those of nats/server let a
+            // service listen here alone, and none hears the answers to another.
+            .custom_inbox_prefix(format!("{INBOXES}.{name}"))
             .retry_on_initial_connect()
             .connection_timeout(CONNECT_WITHIN)
             .ping_interval(PING_EVERY)
@@ -50,18 +56,11 @@ impl Connection {
                 }
                 std::future::ready(())
             });
-        // The client library does not read the login out of the URL by itself.
-        if let Some((user, password)) = settings.login() {
-            options = options.user_and_password(user, password);
-        }
-        if let Some(path) = &settings.credentials {
-            options = options.credentials_file(path).await.map_err(|error| ConnectFault::Credentials(error.kind()))?;
-        }
-        if let Some(path) = &settings.ca {
-            options = options.add_root_certificates(path.clone()).require_tls(true);
-        }
-        let client =
-            options.connect(settings.servers.as_slice()).await.map_err(|error| ConnectFault::Setup(error.kind()))?;
+        let options = settings.access.applied(options).await?;
+        let client = options
+            .connect(settings.access.servers.as_slice())
+            .await
+            .map_err(|error| ConnectFault::Setup(error.kind()))?;
         Ok(Self { client, made })
     }
 
@@ -87,7 +86,7 @@ impl Connection {
 
     /// Whether there is another server to go to.
     pub(super) fn has_others(&self, settings: &BusSettings) -> bool {
-        settings.servers.len() > 1 || self.client.server_info().connect_urls.len() > 1
+        settings.access.servers.len() > 1 || self.client.server_info().connect_urls.len() > 1
     }
 }
 

@@ -116,6 +116,9 @@ impl Bus {
                 self.jetstream.update_stream(configuration(spec)).await.map_err(|error| refused(name, &error))?;
                 Ok(())
             }
+            Err(fault) if self.settings.drift == Drift::Wait => {
+                Err(StreamFault::Unavailable(spec.name, fault.to_string()))
+            }
             compared => compared,
         }
     }
