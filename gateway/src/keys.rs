@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use otp_nats::keys::{KEY_LENGTH, Key};
 use zeroize::Zeroizing;
 
+pub mod passwords;
+
 /// The settings that hold keys, the folder each has its file in, and who is given them.
 const PURPOSES: [(&str, &str, &str); 4] = [
     ("OTP_SEAL_KEYS", "seal", "gateway and mailer"),
@@ -55,7 +57,8 @@ pub fn fresh_set() -> Result<Zeroizing<String>, getrandom::Error> {
 
 /// Writes a fresh key for each purpose to `DIR/PURPOSE/keys`, readable by its owner alone, and says in a line each
 /// what it did. A file that is there stays as it is, so this may run before every start, also twice at once. Each
-/// folder can be given to a service by itself, as `OTP_..._KEYS_FILE`.
+/// folder can be given to a service by itself, as `OTP_..._KEYS_FILE`. Passwords for NATS and Redis come with them, as
+/// [`passwords::write_missing`] says.
 ///
 /// # Errors
 /// A file or folder cannot be made; those before it are whole.
@@ -75,7 +78,17 @@ pub fn write_missing(dir: &Path) -> Result<String, KeysFault> {
             said.push_str(part);
         }
     }
+    said.push_str(&passwords::write_missing(dir)?);
     Ok(said)
+}
+
+/// As [`write_missing`], and what the nodes of a NATS cluster (`host:port,...`) include to know each other.
+///
+/// # Errors
+/// As [`write_missing`].
+pub fn write_for_cluster(dir: &Path, nodes: &str) -> Result<String, KeysFault> {
+    let nodes: Vec<&str> = nodes.split(',').collect();
+    Ok(write_missing(dir)? + &passwords::write_routes(dir, &nodes)?)
 }
 
 fn fresh_key() -> Result<Zeroizing<String>, getrandom::Error> {
