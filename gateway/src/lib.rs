@@ -2,6 +2,7 @@
 //!
 //! A request is accepted (202) when JetStream has it; the mailer does the rest. A code is checked in Redis alone.
 
+pub mod altcha;
 pub mod apps;
 pub mod client_ip;
 pub mod code;

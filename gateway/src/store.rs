@@ -15,6 +15,7 @@
 //! | `otp:{tag}:w` | list | times of wrong guesses at the recipient's codes |
 //! | `otp:{ip-<hash>}` | list | times of requests from one network, each with a nonce behind the point |
 //! | `otp:{idem-<hash>}` | hash | one idempotency key |
+//! | `otp:{pow-<signature>}` | string | whose request used a solved challenge, and a nonce |
 //! | `otp:{ready}` | string | what `/ready` writes to see that writing works |
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ mod link;
 mod metrics;
 mod node;
 mod outcome;
+mod proof;
 mod scripts;
 mod sentinel;
 mod undo;
@@ -46,8 +48,12 @@ use caller::{Caller, PATIENCE};
 pub use metrics::RedisMetrics;
 pub use outcome::{Canceled, Checked, Claimed, Issued, Resent, Snapshot, State, Terms};
 use outcome::{fault, integer, text};
+pub use proof::Redeemed;
 use scripts::Scripts;
 use undo::{Spent, Undo};
+
+/// Most guesses for one code: with ten guesses at four digits, one attempt in a thousand succeeds.
+pub const MAX_ATTEMPTS: u32 = 10;
 
 /// How codes live, as far as Redis decides it.
 #[derive(Debug, Clone)]

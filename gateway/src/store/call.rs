@@ -100,6 +100,10 @@ pub(super) fn network_key(network: &str) -> String {
     format!("otp:{{ip-{network}}}")
 }
 
+pub(super) fn redeemed_key(name: &str) -> String {
+    format!("otp:{{pow-{name}}}")
+}
+
 pub(super) fn idempotency_key(key: &str) -> String {
     format!("otp:{{idem-{key}}}")
 }

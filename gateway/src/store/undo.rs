@@ -9,7 +9,7 @@ use otp_nats::bus::jittered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::call::{Call, network_key, on_request, on_resend, slot_key, verification_key};
+use super::call::{Call, network_key, on_request, on_resend, redeemed_key, slot_key, verification_key};
 use super::caller::{Caller, StoreFault};
 use super::outcome::text;
 use super::scripts::Scripts;
@@ -31,6 +31,8 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 pub(super) enum Spent {
     /// A place among a network's limits.
     Network { network: String, nonce: String },
+    /// A solved challenge, for a verification.
+    Proof { name: String, id: VerificationId, nonce: String },
     /// A verification, with the recipient's limits and the verification that it took the place of.
     Issue { id: VerificationId, purpose: String, nonce: String },
     /// Another mail.
@@ -47,6 +49,9 @@ impl Spent {
         match self {
             Self::Network { network, nonce } => {
                 Call::new(&scripts.undo_take).key(network_key(network)).arg(nonce).arg(until)
+            }
+            Self::Proof { name, id, nonce } => {
+                Call::new(&scripts.undo_redeem).key(redeemed_key(name)).arg(id.as_str()).arg(nonce).arg(until)
             }
             Self::Issue { id, purpose, nonce } => on_request(&scripts.undo_issue, id, purpose).arg(nonce).arg(until),
             Self::Resend { id, nonce } => on_resend(&scripts.undo_resend, id).arg(nonce).arg(until),
