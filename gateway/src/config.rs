@@ -1,6 +1,7 @@
 //! The gateway's settings.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use otp_nats::bus::BusSettings;
@@ -8,16 +9,17 @@ use otp_nats::keys::KeyList;
 use otp_nats::settings::{List, Settings};
 use otp_nats::stream::RETENTION_GRACE;
 
+use crate::apps::{App, Origins, Quotas, file};
 use crate::client_ip::TrustedProxies;
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
-use crate::limits::Limits;
-use crate::store::{CodePolicy, RedisUrl};
+use crate::store::{CodePolicy, MAX_ATTEMPTS, RedisUrl};
 
 /// What the cooldown doubles up to.
 const LONGEST_COOLDOWN: Duration = Duration::from_secs(15 * 60);
-/// Most guesses for one code: with ten guesses at four digits, one attempt in a thousand succeeds.
-const MAX_ATTEMPTS: u32 = 10;
+
+/// The setting of the file of applications, and how logs and metrics call that.
+pub const APPS_FILE: &str = "OTP_APPS_FILE";
 
 /// The gateway's configuration, checked.
 #[derive(Debug, Clone)]
@@ -32,8 +34,6 @@ pub struct Config {
     pub redis_url: RedisUrl,
     /// Where clients watch.
     pub events_url: String,
-    /// Origins whose pages may call the API.
-    pub allowed_origins: Vec<String>,
     /// Seals requests for the mailer.
     pub seal_keys: KeyList,
     /// Signs tickets.
@@ -48,12 +48,12 @@ pub struct Config {
     pub audience: String,
     /// Life of a proof.
     pub token_ttl: Duration,
-    /// Digits of a code.
-    pub code_length: usize,
-    /// How codes live.
-    pub policy: CodePolicy,
-    /// Requests of one network.
-    pub limit_ip: Limits,
+    /// What holds for open mode, and for applications as far as the file does not say otherwise.
+    pub defaults: App,
+    /// Whether anyone may ask without a key.
+    pub open: bool,
+    /// The file of applications.
+    pub apps_file: Option<PathBuf>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// DNS servers, none for the system's.
@@ -74,39 +74,25 @@ impl Config {
             settings.secret_or("OTP_REDIS_URL", "redis://127.0.0.1:6379", "Redis, in one of its topologies");
         let events_url: Option<String> =
             settings.required("OTP_EVENTS_URL", "Where clients watch, as wss://otp.example.com/v1/events");
-        let allowed_origins: Option<List<String>> =
-            settings.or("OTP_ALLOWED_ORIGINS", "", "Origins of pages that may call the API, beside its own");
         let keys = Keys::read(settings);
         let issuer = settings.or("OTP_ISSUER", "distotp", "iss of the proof");
         let audience = settings.or("OTP_AUDIENCE", "open", "aud of the proof in open mode");
         let token_ttl = settings.or("OTP_TOKEN_TTL", "10m", "Life of a proof");
-        let code_length = settings.or("OTP_CODE_LENGTH", "6", "Digits of a code, 4 to 10");
-        let policy = read_policy(settings, bus.as_ref().map(|bus| bus.streams.code_ttl));
-        let limit_ip = settings.or("OTP_LIMIT_IP", "10/1m,60/1h", "Requests of an IP address (/64 for IPv6)");
+        let asking = Asking::read(settings, bus.as_ref().map(|bus| bus.streams.code_ttl));
         let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose X-Forwarded-For is believed");
         let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
         let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
         let max_connections = settings.or("OTP_MAX_CONNECTIONS", "10000", "HTTP connections at once");
-        let open: Option<bool> =
-            settings.or("OTP_OPEN_MODE", "false", "Whether anyone may ask for a verification without an app's key");
-        if open == Some(false) {
-            settings
-                .fault("no applications are configured and OTP_OPEN_MODE is not true: nobody could use the gateway");
-        }
-        if code_length.is_some_and(|length| !CODE_LENGTHS.contains(&length)) {
-            settings.fault("OTP_CODE_LENGTH must lie between 4 and 10");
-        }
         if events_url.as_ref().is_some_and(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
             settings.fault("OTP_EVENTS_URL must begin with ws:// or wss://");
         }
-        let keys = keys?;
+        let (keys, asking) = (keys?, asking?);
         Some(Self {
             listen: listen?,
             admin_listen: admin_listen?,
             bus: bus?,
             redis_url: redis_url?,
             events_url: events_url?,
-            allowed_origins: allowed_origins?.0,
             seal_keys: keys.seal,
             ticket_keys: keys.ticket,
             hash_keys: keys.hash,
@@ -114,14 +100,62 @@ impl Config {
             issuer: issuer?,
             audience: audience?,
             token_ttl: token_ttl?,
-            code_length: code_length?,
-            policy: policy?,
-            limit_ip: limit_ip?,
+            defaults: asking.defaults,
+            open: asking.open,
+            apps_file: asking.apps_file,
             trusted_proxies: trusted_proxies?,
             dns_servers: dns_servers?,
             dns_policy: dns_policy?,
             max_connections: max_connections?,
         })
+    }
+}
+
+/// Who may ask, and for how much.
+struct Asking {
+    defaults: App,
+    open: bool,
+    apps_file: Option<PathBuf>,
+}
+
+impl Asking {
+    fn read(settings: &mut Settings<'_>, ttl: Option<Duration>) -> Option<Self> {
+        let apps_file: Option<Option<PathBuf>> =
+            settings.optional(APPS_FILE, "The file of applications and their keys (TOML)");
+        let open: Option<bool> =
+            settings.or("OTP_OPEN_MODE", "false", "Whether anyone may ask for a verification without an app's key");
+        let allowed_origins: Option<List<String>> =
+            settings.or("OTP_ALLOWED_ORIGINS", "", "Origins of pages that may call the API in open mode");
+        let code_length = settings.or("OTP_CODE_LENGTH", "6", "Digits of a code, 4 to 10");
+        let policy = read_policy(settings, ttl);
+        let ip = settings.or("OTP_LIMIT_IP", "10/1m,60/1h", "Requests of an IP address (/64 for IPv6)");
+        if open == Some(false) && apps_file == Some(None) {
+            settings.fault("neither OTP_APPS_FILE nor OTP_OPEN_MODE=true is set: nobody could use the gateway");
+        }
+        if code_length.is_some_and(|length| !CODE_LENGTHS.contains(&length)) {
+            settings.fault("OTP_CODE_LENGTH must lie between 4 and 10");
+        }
+        let defaults = App {
+            id: String::new(),
+            name: String::new(),
+            allowed_origins: Origins::new(allowed_origins?.0),
+            frame_origins: Vec::new(),
+            sender: String::new(),
+            templates: String::new(),
+            locale: String::new(),
+            code_length: code_length?,
+            policy: policy?,
+            quotas: Quotas { ip: ip?, ..Quotas::default() },
+        };
+        let apps_file = apps_file?;
+        if let Some(path) = &apps_file
+            && let Err(faults) = file::check(path, &defaults)
+        {
+            for fault in faults {
+                settings.fault(format!("{APPS_FILE}: {fault}"));
+            }
+        }
+        Some(Self { defaults, open: open?, apps_file })
     }
 }
 

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, routing};
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, Method, header};
 use hyper::body::Incoming;
 use otp_nats::trace::{self, TraceParent};
 use tower::Service;
@@ -20,6 +20,7 @@ use crate::flood::FloodGate;
 use crate::problem::{Problem, ProblemSlug};
 use crate::verification::Verifications;
 
+mod access;
 mod body;
 mod check;
 mod create;
@@ -34,12 +35,10 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 pub struct Gateway {
     /// What decides.
     pub verifications: Verifications,
-    /// The first gate, off when IP addresses are not limited.
+    /// The first gate, off when open mode limits no IP addresses.
     pub flood: Option<FloodGate>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// Origins whose pages may call the API.
-    pub allowed_origins: Vec<String>,
 }
 
 /// The address at the other end of the connection.
@@ -69,7 +68,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .merge(page)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NotFound)
-        .layer(cors(&gateway.allowed_origins))
+        .layer(cors(&gateway))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), watched))
         .with_state(gateway)
 }
@@ -92,7 +91,9 @@ async fn watched(
     let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
     request.extensions_mut().insert(Caller { client, trace });
     let route = route(request.extensions().get::<MatchedPath>());
-    let passed = gateway.flood.as_ref().map_or(Ok(()), |flood| flood.pass(client));
+    // An application's server stands for all its users; what it may do is limited for the application.
+    let gate = gateway.flood.as_ref().filter(|_| !gateway.is_server(request.headers()));
+    let passed = gate.map_or(Ok(()), |flood| flood.pass(client));
     let response = match passed {
         Ok(()) => next.run(request).await,
         Err(violation) => {
@@ -119,12 +120,9 @@ fn route(matched: Option<&MatchedPath>) -> &'static str {
     }
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origin = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-    };
+fn cors(gateway: &Arc<Gateway>) -> CorsLayer {
+    let shown_by = Arc::clone(gateway);
+    let origin = AllowOrigin::predicate(move |origin, request| shown_by.shows_to(origin, request));
     let request = [
         header::CONTENT_TYPE,
         header::AUTHORIZATION,
@@ -145,13 +143,6 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_headers(request)
         .expose_headers(response)
         .max_age(PREFLIGHT_AGE)
-}
-
-/// The ticket of `Authorization: Bearer <ticket>`.
-fn bearer(request: &Request) -> Option<String> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
 /// The router with the peer's address on every request of a connection.

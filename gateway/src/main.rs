@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use otp_gateway::apps::key;
 use otp_gateway::{Config, Server, keys};
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, print, run_service, usage};
@@ -11,7 +12,9 @@ const SERVICE: Service = Service {
     name: "otp-gateway",
     about: "HTTP API and page of DistOTP",
     commands: "       otp-gateway keys    print a fresh set of keys\n       \
-               otp-gateway keys --write DIR    write what lacks of a set to DIR/{seal,ticket,hash,signing}/keys\n",
+               otp-gateway keys --write DIR [--routes HOST:PORT,...]    write what lacks of a set to DIR/PURPOSE/keys, and \
+               passwords for NATS, its nodes and Redis\n       \
+               otp-gateway app-keys    print fresh keys of an application, and their hashes for OTP_APPS_FILE\n",
 };
 
 fn main() -> ExitCode {
@@ -20,7 +23,12 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["keys"] => said(keys::fresh_set().map(|set| print(&set))),
         ["keys", "--write", dir] => said(keys::write_missing(Path::new(dir)).map(|text| print(&text))),
-        ["keys", ..] => usage("otp-gateway: keys takes nothing, or --write DIR\n"),
+        ["keys", "--write", dir, "--routes", nodes] => {
+            said(keys::write_for_cluster(Path::new(dir), nodes).map(|text| print(&text)))
+        }
+        ["app-keys"] => said(key::fresh_pair().map(|pair| print(&pair))),
+        ["app-keys", ..] => usage("otp-gateway: app-keys takes nothing\n"),
+        ["keys", ..] => usage("otp-gateway: keys takes nothing, or --write DIR [--routes HOST:PORT,...]\n"),
         _ => run_service(SERVICE, &ProcessEnvironment, Config::read, |config, drain| async move {
             Ok(Server::bind(config).await?.run(drain).await?)
         }),

@@ -49,8 +49,10 @@ pub enum Problem {
     NotFound,
     /// The path has no such method.
     MethodNotAllowed,
-    /// No ticket, or not this verification's.
+    /// No ticket or key, or not this verification's.
     Unauthorized,
+    /// The key works from other origins only.
+    OriginNotAllowed,
     /// The header `Idempotency-Key` is not 1 to 255 printable characters.
     InvalidIdempotencyKey,
     /// The idempotency key was used with another body.
@@ -86,6 +88,7 @@ impl Problem {
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Unauthorized => "unauthorized",
+            Self::OriginNotAllowed => "origin-not-allowed",
             Self::InvalidIdempotencyKey => "invalid-idempotency-key",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::IdempotencyConflict { .. } => "idempotency-conflict",
@@ -99,6 +102,7 @@ impl Problem {
         match self {
             Self::MalformedRequest(_) | Self::InvalidIdempotencyKey => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -134,7 +138,8 @@ impl Problem {
             Self::Superseded => "A newer code was asked for",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
-            Self::Unauthorized => "This needs the verification's ticket",
+            Self::Unauthorized => "This needs the verification's ticket or an application's key",
+            Self::OriginNotAllowed => "The key does not work from this origin",
             Self::InvalidIdempotencyKey => "The Idempotency-Key is malformed",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used with another request",
             Self::IdempotencyConflict { .. } => "The same request is still under way",

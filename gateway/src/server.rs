@@ -1,6 +1,7 @@
 //! The gateway as a whole: bound, then run until it is told to drain.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::apps::{App, Apps, Registry as AppRegistry, file};
+use crate::config::{APPS_FILE, Config};
 use crate::domain::{DomainCheck, ResolverFault};
 use crate::flood::{FloodGate, TIDY_EVERY};
 use crate::http::{self, Gateway, Peer};
@@ -26,6 +28,7 @@ use crate::record::RecordSealer;
 use crate::store::{RedisMetrics, Store};
 use crate::token::TokenSigner;
 use crate::verification::Verifications;
+use crate::watched_file::{FileFault, FileMetrics, WatchedFile};
 
 /// A client that has not sent its headers by then is let go.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +52,9 @@ pub enum ServerFault {
     /// The DNS resolver cannot be set up.
     #[error(transparent)]
     Resolver(#[from] ResolverFault),
+    /// The file of applications has become faulty since it was checked.
+    #[error("{APPS_FILE}: {0}")]
+    Apps(FileFault),
 }
 
 /// The gateway, bound to its ports.
@@ -59,6 +65,7 @@ pub struct Server {
     registry: Registry,
     metrics: Metrics,
     gateway: Arc<Gateway>,
+    files: FileMetrics,
     max_connections: usize,
 }
 
@@ -73,18 +80,17 @@ impl Server {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let bus = Bus::connect("otp-gateway", &config.bus, BusMetrics::new(&mut registry)).await?;
+        let limits_ip = !config.defaults.quotas.ip.is_off();
         let verifications = Verifications {
             outbox: Outbox::new(bus.clone(), metrics.clone()),
             bus,
             store: Store::open(&config.redis_url, RedisMetrics::new(&mut registry)),
+            apps: apps(config.open.then_some(config.defaults.clone()), config.defaults, config.apps_file)?,
             ids: Ids::new(config.hash_keys.clone()),
             records: RecordSealer::new(&config.hash_keys),
             signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
             domains: DomainCheck::new(&config.dns_servers)?,
             dns_policy: config.dns_policy,
-            policy: config.policy,
-            limit_ip: config.limit_ip,
-            code_length: config.code_length,
             seal_keys: config.seal_keys,
             ticket_keys: config.ticket_keys,
             hash_keys: config.hash_keys,
@@ -93,12 +99,12 @@ impl Server {
         };
         let gateway = Arc::new(Gateway {
             // Without a limit on IP addresses there is nothing that the gate would protect.
-            flood: (!verifications.limit_ip.is_off()).then(FloodGate::default),
+            flood: limits_ip.then(FloodGate::default),
             verifications,
             trusted_proxies: config.trusted_proxies,
-            allowed_origins: config.allowed_origins,
         });
-        Ok(Self { listener, admin, registry, metrics, gateway, max_connections: config.max_connections })
+        let files = FileMetrics::new(&mut registry);
+        Ok(Self { listener, admin, registry, metrics, gateway, files, max_connections: config.max_connections })
     }
 
     /// The address of the API.
@@ -119,10 +125,13 @@ impl Server {
     /// # Errors
     /// [`ServerFault::Streams`], when a stream is not as configured.
     pub async fn run(self, drain: CancellationToken) -> Result<(), ServerFault> {
-        let Self { listener, admin, registry, metrics, gateway, max_connections } = self;
+        let Self { listener, admin, registry, metrics, gateway, files, max_connections } = self;
         let stop_admin = CancellationToken::new();
         let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
         let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
+        if let AppRegistry::File(apps) = &gateway.verifications.apps {
+            tokio::spawn(apps.clone().watch(files, stop_admin.clone()));
+        }
         let served = match gateway.verifications.bus.ensure_streams(&drain).await {
             Ok(()) => {
                 tracing::info!(address = ?listener.local_addr().ok(), "serving");
@@ -142,6 +151,12 @@ impl Server {
         }
         served
     }
+}
+
+fn apps(open: Option<App>, defaults: App, path: Option<PathBuf>) -> Result<AppRegistry, ServerFault> {
+    let Some(path) = path else { return Ok(AppRegistry::Fixed(Arc::new(Apps::new(open, Vec::new())))) };
+    let parse = move |bytes: &[u8]| file::parse(bytes, &defaults, open.as_ref());
+    WatchedFile::open(APPS_FILE, path, parse).map(AppRegistry::File).map_err(ServerFault::Apps)
 }
 
 struct Ready {

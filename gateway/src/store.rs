@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::limits::{Limit, Limits, Violation};
 
+mod access;
 mod address;
 mod call;
 mod caller;

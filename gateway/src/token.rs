@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub struct Proof<'a> {
     /// The verification: `jti`.
     pub id: &'a VerificationId,
+    /// Who the proof is for: `aud`. That of open mode when `None`.
+    pub audience: Option<&'a str>,
     /// The verified address: `sub`.
     pub email: &'a str,
     /// What it was verified for.
@@ -72,7 +74,7 @@ impl TokenSigner {
         let issued = proof.verified_at.as_secs();
         let claims = Claims {
             iss: &self.issuer,
-            aud: &self.audience,
+            aud: proof.audience.unwrap_or(&self.audience),
             sub: proof.email,
             email: proof.email,
             email_verified: true,

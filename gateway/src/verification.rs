@@ -1,6 +1,7 @@
 //! The life of a verification at the gateway: accept, resend, check, cancel, read.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use otp_nats::bus::{Bus, PublishFault};
@@ -13,16 +14,16 @@ use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use crate::apps::{App, Registry};
 use crate::code::Code;
 use crate::domain::{DnsPolicy, DomainCheck};
 use crate::email::EmailAddress;
-use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::recipient::Ids;
 use crate::record::{Record, RecordSealer};
-use crate::store::{Checked, CodePolicy, State, Store, Terms};
+use crate::store::{Checked, State, Store, Terms};
 use crate::token::{Proof, TokenSigner};
 
 mod guards;
@@ -39,6 +40,8 @@ const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 /// Everything that decides. Shared by all requests.
 #[derive(Debug)]
 pub struct Verifications {
+    /// Whom they are for, and what holds for each.
+    pub apps: Registry,
     /// NATS.
     pub bus: Bus,
     /// Redis.
@@ -55,12 +58,6 @@ pub struct Verifications {
     pub domains: DomainCheck,
     /// Whether domains are checked.
     pub dns_policy: DnsPolicy,
-    /// How codes live.
-    pub policy: CodePolicy,
-    /// Requests of one network.
-    pub limit_ip: Limits,
-    /// Digits of a code.
-    pub code_length: usize,
     /// Seals requests.
     pub seal_keys: KeyList,
     /// Signs tickets.
@@ -76,6 +73,8 @@ pub struct Verifications {
 /// A request for a verification, parsed.
 #[derive(Debug)]
 pub struct NewVerification {
+    /// Which application asks.
+    pub app: Arc<App>,
     /// The address.
     pub email: EmailAddress,
     /// What it is for.
@@ -84,10 +83,18 @@ pub struct NewVerification {
     pub locale: String,
     /// What the application gives along.
     pub metadata: Option<serde_json::Value>,
-    /// Who asks.
-    pub client: IpAddr,
+    /// Who asks, as far as that is known: an application's server need not say whom it asks for.
+    pub client: Option<IpAddr>,
     /// The trace that the request belongs to.
     pub trace: TraceParent,
+}
+
+/// One mail that is asked for.
+struct Mail<'a> {
+    id: &'a VerificationId,
+    at: Timestamp,
+    expires_at: Timestamp,
+    generation: u32,
 }
 
 /// The answer to an accepted request.
@@ -127,9 +134,9 @@ impl Verifications {
     /// The problem that the client is told.
     pub async fn create(&self, new: &NewVerification, key: Option<&IdempotencyKey>) -> Result<Accepted, Problem> {
         self.check_domain(new.email.domain()).await?;
-        let fresh = self.ids.mint("", &new.email).map_err(|_| Problem::Internal)?;
+        let fresh = self.ids.mint(&new.app, &new.email).map_err(|_| Problem::Internal)?;
         match key {
-            None => self.issue(fresh, new).await.map(|times| self.accepted(fresh, new.email.masked(), times)),
+            None => self.issue(fresh, new).await.map(|times| self.accepted(&new.app, fresh, new.email.masked(), times)),
             Some(key) => self.create_once(fresh, new, key).await,
         }
     }
@@ -138,11 +145,16 @@ impl Verifications {
     ///
     /// # Errors
     /// The problem that the client is told.
-    pub async fn check(&self, id: VerificationId, code: &Code, trace: TraceParent) -> Result<Verified, Problem> {
-        self.known(&id)?;
+    pub async fn check(
+        &self,
+        app: &App,
+        id: VerificationId,
+        code: &Code,
+        trace: TraceParent,
+    ) -> Result<Verified, Problem> {
         let candidates = code.hashes(&self.hash_keys, &id);
         let stored: Vec<String> = candidates.iter().map(crate::code::CodeHash::to_stored).collect();
-        match self.timed(self.store.check(&id, &stored, &self.policy)).await? {
+        match self.timed(self.store.check(&id, &stored, &app.policy)).await? {
             Checked::Right { verified_at, generation, stored_hash, record } => {
                 if !candidates.iter().any(|candidate| candidate.matches(&stored_hash)) {
                     tracing::error!(%id, "Redis and the gateway do not agree on a code");
@@ -150,7 +162,7 @@ impl Verifications {
                 }
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
                 self.outbox.publish(id, verified_at, generation, Body::Verified {}, trace);
-                Ok(Verified { id, status: "verified", verified_at, token: self.proof(&id, &record, verified_at) })
+                Ok(Verified { id, status: "verified", verified_at, token: self.proof(app, &id, &record, verified_at) })
             }
             Checked::Wrong { at, attempts_left, generation } => {
                 let body =
@@ -176,9 +188,7 @@ impl Verifications {
     ///
     /// # Errors
     /// The problem that the client is told.
-    pub async fn cancel(&self, id: VerificationId, ticket: Option<&str>, trace: TraceParent) -> Result<(), Problem> {
-        self.known(&id)?;
-        self.ticket(&id, ticket)?;
+    pub async fn cancel(&self, id: VerificationId, trace: TraceParent) -> Result<(), Problem> {
         let canceled = self.timed(self.store.cancel(&id)).await?;
         match canceled.before {
             Some(State::Pending) => {
@@ -201,7 +211,7 @@ impl Verifications {
 
     /// Issues and publishes; a request that is not accepted in the end has spent nothing.
     async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
-        let taken = self.take(new.client).await?;
+        let taken = self.take(&new.app, new.client).await?;
         let result = self.issue_taken(id, new).await;
         if result.is_err() {
             self.give_back(taken).await;
@@ -210,19 +220,19 @@ impl Verifications {
     }
 
     async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
-        let code = Code::draw(self.code_length, &mut rand::rng());
+        let code = Code::draw(new.app.code_length, &mut rand::rng());
         let hash = code.hash(self.hash_keys.first(), &id).to_stored();
         let record = Record {
             email: new.email.address().clone(),
             code,
             locale: new.locale.clone(),
-            app: String::new(),
+            app: new.app.id.clone(),
             purpose: new.purpose.clone(),
             metadata: new.metadata.clone(),
         };
         let sealed = self.records.seal(&id, &record).map_err(|error| internal(&id, error))?;
         let purpose = self.ids.scope(&[b"purpose", new.purpose.as_deref().unwrap_or_default().as_bytes()]);
-        let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &self.policy)).await?;
+        let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &new.app.policy)).await?;
         let issued = issued.map_err(|violations| self.limited(violations))?;
         let superseded = issued.superseded;
         // A retry under the same idempotency key sends the code that the first try may have sent already.
@@ -231,7 +241,8 @@ impl Verifications {
         let terms = issued.terms;
         let Terms { requested_at, expires_at, .. } = terms;
         let generation = issued.generation;
-        let published = self.publish_request(&id, requested_at, expires_at, generation, &record, &new.trace).await;
+        let mail = Mail { id: &id, at: requested_at, expires_at, generation };
+        let published = self.publish_request(&new.app, &mail, &record, &new.trace).await;
         if let Err(problem) = published {
             self.store.refund(&id, &purpose, issued).await;
             return Err(problem);
@@ -244,18 +255,19 @@ impl Verifications {
 
     async fn publish_request(
         &self,
-        id: &VerificationId,
-        at: Timestamp,
-        expires_at: Timestamp,
-        generation: u32,
+        app: &App,
+        mail: &Mail<'_>,
         record: &Record,
         trace: &TraceParent,
     ) -> Result<(), Problem> {
+        let Mail { id, at, expires_at, generation } = *mail;
         let request = MailRequest {
             email: record.email.clone(),
             code: record.code.secret().clone(),
             locale: record.locale.clone(),
-            app: record.app.clone(),
+            app: app.name.clone(),
+            sender: app.sender.clone(),
+            templates: app.templates.clone(),
         };
         let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
         let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };
@@ -268,7 +280,7 @@ impl Verifications {
         }
     }
 
-    fn accepted(&self, id: VerificationId, email: String, times: Terms) -> Accepted {
+    fn accepted(&self, app: &App, id: VerificationId, email: String, times: Terms) -> Accepted {
         let Terms { requested_at, expires_at, resend_at, attempts_left } = times;
         let ticket = Ticket { requested_at, expires_at }.sign(&self.ticket_keys, &id);
         Accepted {
@@ -278,14 +290,15 @@ impl Verifications {
             expires_at,
             resend_at,
             attempts_left,
-            code_length: self.code_length,
+            code_length: app.code_length,
             events: Events { url: self.events_url.clone(), ticket },
         }
     }
 
-    fn proof(&self, id: &VerificationId, record: &Record, verified_at: Timestamp) -> String {
+    fn proof(&self, app: &App, id: &VerificationId, record: &Record, verified_at: Timestamp) -> String {
         self.signer.sign(&Proof {
             id,
+            audience: (!app.id.is_empty()).then_some(app.id.as_str()),
             email: record.email.expose_secret(),
             purpose: record.purpose.as_deref(),
             metadata: record.metadata.as_ref(),

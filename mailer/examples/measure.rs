@@ -65,6 +65,8 @@ fn request(keys: &KeyList, number: u32) -> Outcome<Event> {
         code: format!("{:06}", number % 1_000_000).into(),
         locale: "en".to_owned(),
         app: "Example".to_owned(),
+        sender: String::new(),
+        templates: String::new(),
     };
     let sealed = mail.seal(keys, &id, 1)?;
     let at = Timestamp::now();
@@ -83,6 +85,8 @@ fn writing() -> Outcome<Duration> {
         code: "012345".into(),
         locale: "en".to_owned(),
         app: "Example".to_owned(),
+        sender: String::new(),
+        templates: String::new(),
     };
     let (started, rounds) = (Instant::now(), 5000);
     for _ in 0..rounds {

@@ -9,11 +9,13 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use otp_nats::request::MailRequest;
 use otp_nats::seal::length_prefixed;
+use otp_nats::settings::Setting as _;
 use otp_nats::{Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::settings::Sender;
 use crate::smtp::Outgoing;
 
 pub mod templates;
@@ -74,8 +76,23 @@ impl Composer {
     /// [`ComposeFault`], as its variants say.
     pub fn compose(&self, request: &MailRequest, occasion: &Occasion) -> Result<Outgoing, ComposeFault> {
         let to = recipient(request.email.expose_secret())?;
-        let message = self.message(request, occasion, &to)?;
-        Ok(Outgoing::new(self.sender.email.clone(), to, &message))
+        let sender = self.sender(&request.sender);
+        let message = self.message(request, occasion, &sender, &to)?;
+        Ok(Outgoing::new(sender.email, to, &message))
+    }
+
+    /// The sender that a request names. A code from the common sender is better than none.
+    fn sender(&self, named: &str) -> Mailbox {
+        if named.is_empty() {
+            return self.sender.clone();
+        }
+        Sender::parse(named).map_or_else(
+            |_| {
+                tracing::warn!("an application's sender cannot be one; its mail is from OTP_MAIL_FROM");
+                self.sender.clone()
+            },
+            |Sender(mailbox)| mailbox,
+        )
     }
 
     /// The message as RFC 5322 has it.
@@ -83,6 +100,7 @@ impl Composer {
         &self,
         request: &MailRequest,
         occasion: &Occasion,
+        sender: &Mailbox,
         to: &Address,
     ) -> Result<Zeroizing<Vec<u8>>, ComposeFault> {
         let app = one_line(&request.app, MAX_APP_NAME);
@@ -91,7 +109,7 @@ impl Composer {
             code: request.code.expose_secret(),
             minutes: minutes(occasion.now.until(occasion.expires_at)),
         };
-        let rendered = self.templates.render(&request.locale, &words, self.code_in_subject)?;
+        let rendered = self.templates.render(&request.templates, &request.locale, &words, self.code_in_subject)?;
         let Rendered { language, subject, text, html } = rendered;
         let token = message_token(&occasion.id, occasion.generation);
         let body = MultiPart::alternative()
@@ -101,14 +119,14 @@ impl Composer {
             .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
         let millis = u64::try_from(occasion.now.as_millis()).unwrap_or(0);
         // Given, not read back from the header: lettre's parser knows no quoted local part with a space or an @.
-        let envelope = Envelope::new(Some(self.sender.email.clone()), vec![to.clone()]);
+        let envelope = Envelope::new(Some(sender.email.clone()), vec![to.clone()]);
         let message = Message::builder()
             .envelope(envelope.map_err(|_| ComposeFault::Message)?)
-            .from(self.sender.clone())
+            .from(sender.clone())
             .to(Mailbox::new(None, to.clone()))
             .subject(one_line(&subject, MAX_SUBJECT))
             .date(UNIX_EPOCH + Duration::from_millis(millis))
-            .message_id(Some(format!("<{token}@{}>", self.sender.email.domain())))
+            .message_id(Some(format!("<{token}@{}>", sender.email.domain())))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
             .raw_header(header("Content-Language", language))

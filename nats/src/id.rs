@@ -36,7 +36,7 @@ pub struct IdParts {
     pub tag: [u8; 10],
     /// Random bytes.
     pub nonce: [u8; 10],
-    /// Keyed hash of tag and nonce.
+    /// Keyed hash of app, tag and nonce.
     pub check: [u8; 5],
 }
 

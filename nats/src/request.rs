@@ -20,8 +20,12 @@ pub struct MailRequest {
     pub code: SecretString,
     /// The language asked for (BCP 47), or empty.
     pub locale: String,
-    /// The application's name, empty in open mode.
+    /// The application's name, or empty for the mailer's own.
     pub app: String,
+    /// What the mail is from, `Name <address>`, or empty for the mailer's own.
+    pub sender: String,
+    /// The folder of the application's templates under the mailer's, or empty for the mailer's own.
+    pub templates: String,
 }
 
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -30,6 +34,10 @@ struct Wire {
     code: String,
     locale: String,
     app: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    sender: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    templates: String,
 }
 
 impl MailRequest {
@@ -43,6 +51,8 @@ impl MailRequest {
             code: self.code.expose_secret().to_owned(),
             locale: self.locale.clone(),
             app: self.app.clone(),
+            sender: self.sender.clone(),
+            templates: self.templates.clone(),
         };
         let plaintext = Zeroizing::new(serde_json::to_vec(&wire).map_err(|_| SealError::Malformed)?);
         seal::seal(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), &plaintext)
@@ -60,6 +70,8 @@ impl MailRequest {
             code: wire.code.clone().into(),
             locale: wire.locale.clone(),
             app: wire.app.clone(),
+            sender: wire.sender.clone(),
+            templates: wire.templates.clone(),
         })
     }
 }
@@ -121,6 +133,8 @@ mod tests {
             code: "012345".into(),
             locale: "de".into(),
             app: String::new(),
+            sender: "Shop <codes@shop.example.com>".into(),
+            templates: "shop".into(),
         };
         let shown = format!("{request:?}");
         assert!(!shown.contains("alice") && !shown.contains("012345"));
@@ -128,7 +142,8 @@ mod tests {
         let opened = MailRequest::open(&keys, &id, 2, &sealed).unwrap();
         assert_eq!(opened.email.expose_secret(), "alice@example.com");
         assert_eq!(opened.code.expose_secret(), "012345");
-        assert_eq!(opened.locale, "de");
+        assert_eq!((opened.locale.as_str(), opened.templates.as_str()), ("de", "shop"));
+        assert_eq!(opened.sender, "Shop <codes@shop.example.com>");
         assert_eq!(MailRequest::open(&keys, &id, 1, &sealed).unwrap_err(), SealError::Tampered);
     }
 }

@@ -24,8 +24,9 @@ pub(super) async fn check(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body: Body = body::read(request).await?;
     let id = id.parse().map_err(|_| Problem::NotFound)?;
+    let app = gateway.actor(&id, request.headers(), caller)?.app;
+    let body: Body = body::read(request).await?;
     let code = Code::entered(body.code.expose_secret());
-    gateway.verifications.check(id, &code, caller.trace).await.map(|verified| body::answer(&verified))
+    gateway.verifications.check(&app, id, &code, caller.trace).await.map(|verified| body::answer(&verified))
 }

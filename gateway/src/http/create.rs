@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::access::Asker;
 use super::{Caller, Gateway, body};
 use crate::email::EmailAddress;
 use crate::problem::Problem;
@@ -37,17 +38,22 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let Asker { app, client } = gateway.asker(request.headers(), caller)?;
     let key =
         request.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes())).transpose()?;
-    let accepted_language =
-        request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(preferred_language);
+    let accepted_language = request
+        .headers()
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(preferred_language);
     let body: Body = body::read(request).await?;
     let new = NewVerification {
         email: EmailAddress::parse(body.email.expose_secret()).map_err(Problem::InvalidEmail)?,
         purpose: body.purpose.map(purpose).transpose()?,
-        locale: body.locale.map(locale).transpose()?.or(accepted_language).unwrap_or_default(),
+        locale: body.locale.map(locale).transpose()?.or(accepted_language).unwrap_or_else(|| app.locale.clone()),
         metadata: body.metadata.map(metadata).transpose()?,
-        client: caller.client,
+        client,
+        app,
         trace: caller.trace,
     };
     gateway.verifications.create(&new, key.as_ref()).await.map(|accepted| accepted_answer(&accepted))
@@ -81,7 +87,7 @@ fn malformed(why: &str) -> Problem {
 }
 
 /// The first language of `Accept-Language`, which browsers put first by preference; nothing when it is odd.
-fn preferred_language(header: &str) -> String {
+fn preferred_language(header: &str) -> Option<String> {
     let first = header.split([',', ';']).next().unwrap_or_default().trim();
-    locale(first.to_owned()).unwrap_or_default()
+    locale(first.to_owned()).ok().filter(|language| !language.is_empty())
 }

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use otp_nats::VerificationId;
 
-use super::{Caller, Gateway, bearer, body, create};
+use super::access::Asker;
+use super::{Caller, Gateway, body, create};
 use crate::problem::Problem;
 
 /// A key that is taken out of use disappears within this time from what others keep.
@@ -19,7 +20,9 @@ pub(super) async fn status(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let status = gateway.verifications.status(parse(&id)?, bearer(&request).as_deref()).await?;
+    let id = parse(&id)?;
+    gateway.owner(&id, request.headers())?;
+    let status = gateway.verifications.status(id).await?;
     Ok(body::answer(&status))
 }
 
@@ -29,7 +32,9 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    gateway.verifications.cancel(parse(&id)?, bearer(&request).as_deref(), caller.trace).await?;
+    let id = parse(&id)?;
+    gateway.owner(&id, request.headers())?;
+    gateway.verifications.cancel(id, caller.trace).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -37,8 +42,11 @@ pub(super) async fn resend(
     State(gateway): State<Arc<Gateway>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let accepted = gateway.verifications.resend(parse(&id)?, caller.client, caller.trace).await?;
+    let id = parse(&id)?;
+    let Asker { app, client } = gateway.actor(&id, request.headers(), caller)?;
+    let accepted = gateway.verifications.resend(&app, id, client, caller.trace).await?;
     Ok(create::accepted_answer(&accepted))
 }
 

@@ -29,6 +29,7 @@ fn every_variant() -> Vec<Problem> {
         Problem::NotFound,
         Problem::MethodNotAllowed,
         Problem::Unauthorized,
+        Problem::OriginNotAllowed,
         Problem::InvalidIdempotencyKey,
         Problem::IdempotencyKeyReused,
         Problem::IdempotencyConflict { retry_after: Duration::from_secs(2) },

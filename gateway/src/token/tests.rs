@@ -17,6 +17,7 @@ fn the_key_set_verifies_the_token() {
     let id = "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
     let metadata = json!({"cart": 7});
     let token = signer.sign(&Proof {
+        audience: None,
         id: &id,
         email: "alice@example.com",
         purpose: Some("login"),

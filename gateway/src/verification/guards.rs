@@ -1,12 +1,14 @@
 //! What stands before every decision: whose id, whose ticket, which domain, which limits.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use otp_nats::ticket::{Ticket, TicketError};
+use otp_nats::ticket::Ticket;
 use otp_nats::{Timestamp, VerificationId};
 
 use super::Verifications;
+use crate::apps::App;
 use crate::client_ip::limited_network;
 use crate::domain::DnsPolicy;
 use crate::limits::Violation;
@@ -14,18 +16,19 @@ use crate::problem::Problem;
 use crate::store::{StoreFault, Taken};
 
 impl Verifications {
-    /// An id that this service never made is told apart from one that it has forgotten.
-    pub(super) fn known(&self, id: &VerificationId) -> Result<(), Problem> {
-        if self.ids.made(id) { Ok(()) } else { Err(Problem::NotFound) }
+    /// The application that a verification belongs to. An id that this service never made is told apart from one that
+    /// it has forgotten.
+    ///
+    /// # Errors
+    /// [`Problem::NotFound`].
+    pub fn app_of(&self, id: &VerificationId) -> Result<Arc<App>, Problem> {
+        self.ids.app_of(id, &self.apps.current()).map(Arc::clone).ok_or(Problem::NotFound)
     }
 
-    /// A ticket that proves the caller to be the one who asked. One whose time is over still reads and cancels: what
+    /// Whether a ticket proves the caller to be the one who asked. One whose time is over still reads and cancels: what
     /// it speaks of is gone or about to be.
-    pub(super) fn ticket(&self, id: &VerificationId, ticket: Option<&str>) -> Result<(), Problem> {
-        match ticket.map(|text| Ticket::check(&self.ticket_keys, id, text, Timestamp::from_millis(0))) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(TicketError::Invalid | TicketError::Expired)) | None => Err(Problem::Unauthorized),
-        }
+    pub fn is_ticket(&self, id: &VerificationId, ticket: &str) -> bool {
+        Ticket::check(&self.ticket_keys, id, ticket, Timestamp::from_millis(0)).is_ok()
     }
 
     pub(super) async fn check_domain(&self, domain: &str) -> Result<(), Problem> {
@@ -39,11 +42,9 @@ impl Verifications {
     }
 
     /// Counts a request of a client's network; `None` when nothing is limited.
-    pub(super) async fn take(&self, client: IpAddr) -> Result<Option<Taken>, Problem> {
-        if self.limit_ip.is_off() {
-            return Ok(None);
-        }
-        let taken = self.timed(self.store.take(&self.network(client), &self.limit_ip)).await?;
+    pub(super) async fn take(&self, app: &App, client: Option<IpAddr>) -> Result<Option<Taken>, Problem> {
+        let Some(client) = client.filter(|_| !app.quotas.ip.is_off()) else { return Ok(None) };
+        let taken = self.timed(self.store.take(&self.network(app, client), &app.quotas.ip)).await?;
         taken.map(Some).map_err(|violations| self.limited(violations))
     }
 
@@ -53,8 +54,8 @@ impl Verifications {
         }
     }
 
-    fn network(&self, client: IpAddr) -> String {
-        self.ids.scope(&[b"network", limited_network(client).to_string().as_bytes()])
+    fn network(&self, app: &App, client: IpAddr) -> String {
+        self.ids.scope(&[b"network", app.id.as_bytes(), limited_network(client).to_string().as_bytes()])
     }
 
     pub(super) fn limited(&self, mut violations: Vec<Violation>) -> Problem {

@@ -39,14 +39,14 @@ impl Verifications {
         new: &NewVerification,
         key: &IdempotencyKey,
     ) -> Result<Accepted, Problem> {
-        let name = self.ids.scope(&[b"idempotency", key.0.as_bytes()]);
+        let name = self.ids.scope(&[b"idempotency", new.app.id.as_bytes(), key.0.as_bytes()]);
         let fingerprint = self.fingerprint(new);
-        let life = self.policy.ttl + self.policy.retention;
+        let life = new.app.policy.ttl + new.app.policy.retention;
         let id = match self.timed(self.store.claim(&name, &fingerprint, &fresh, UNDER_WAY, life)).await? {
             Claimed::Ours(id) => id,
             Claimed::Done(id, answer) => {
                 let times: Terms = serde_json::from_str(&answer).map_err(|_| Problem::Internal)?;
-                return Ok(self.accepted(id, new.email.masked(), times));
+                return Ok(self.accepted(&new.app, id, new.email.masked(), times));
             }
             Claimed::Busy(retry_after) => return Err(Problem::IdempotencyConflict { retry_after }),
             Claimed::Other => return Err(Problem::IdempotencyKeyReused),
@@ -54,7 +54,7 @@ impl Verifications {
         let issued = self.issue(id, new).await;
         let answer = issued.as_ref().ok().and_then(|times| serde_json::to_string(times).ok());
         self.quietly(self.store.settle(&name, answer.as_deref())).await;
-        issued.map(|times| self.accepted(id, new.email.masked(), times))
+        issued.map(|times| self.accepted(&new.app, id, new.email.masked(), times))
     }
 
     /// What makes two requests the same, as a keyed hash.

@@ -6,7 +6,8 @@ use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 
-use super::{Accepted, Verifications, internal, over};
+use super::{Accepted, Mail, Verifications, internal, over};
+use crate::apps::App;
 use crate::problem::Problem;
 use crate::store::Resent;
 
@@ -15,34 +16,39 @@ impl Verifications {
     ///
     /// # Errors
     /// The problem that the client is told.
-    pub async fn resend(&self, id: VerificationId, client: IpAddr, trace: TraceParent) -> Result<Accepted, Problem> {
-        self.known(&id)?;
-        let taken = self.take(client).await?;
-        let result = self.resend_taken(id, &trace).await;
+    pub async fn resend(
+        &self,
+        app: &App,
+        id: VerificationId,
+        client: Option<IpAddr>,
+        trace: TraceParent,
+    ) -> Result<Accepted, Problem> {
+        let taken = self.take(app, client).await?;
+        let result = self.resend_taken(app, id, &trace).await;
         if result.is_err() {
             self.give_back(taken).await;
         }
         result
     }
 
-    async fn resend_taken(&self, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
-        let resent = self.timed(self.store.resend(&id, &self.policy)).await?;
+    async fn resend_taken(&self, app: &App, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
+        let resent = self.timed(self.store.resend(&id, &app.policy)).await?;
         match resent.map_err(|violations| self.limited(violations))? {
             Resent::Allowed { at, terms, generation, record, nonce } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
-                if let Err(problem) = self.publish_request(&id, at, terms.expires_at, generation, &record, trace).await
-                {
+                let mail = Mail { id: &id, at, expires_at: terms.expires_at, generation };
+                if let Err(problem) = self.publish_request(app, &mail, &record, trace).await {
                     self.store.undo_resend(&id, nonce).await;
                     return Err(problem);
                 }
                 let masked = otp_nats::mask::mask_address(record.email.expose_secret());
-                Ok(self.accepted(id, masked, terms))
+                Ok(self.accepted(app, id, masked, terms))
             }
             Resent::Over { state, just_expired } => {
                 if let Some(generation) = just_expired {
                     self.outbox.publish(id, Timestamp::now(), generation, Body::Expired {}, *trace);
                 }
-                Err(over(state, self.policy.cooldown))
+                Err(over(state, app.policy.cooldown))
             }
             Resent::Missing => Err(Problem::Expired),
         }

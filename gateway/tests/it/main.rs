@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "figures that the operations guide gives")]
 
 mod accept;
+mod apps;
 mod check;
 mod faults;
 mod limits;

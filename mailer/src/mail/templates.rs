@@ -1,5 +1,6 @@
 //! Templates: a folder for each language with `subject.txt`, `mail.txt` and `mail.html`, compiled in, and replaceable
-//! file by file by a folder of the operator's.
+//! file by file by a folder of the operator's. In that, `apps/<name>/<language>/` replaces them for the applications that
+//! name such a folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ const PARTS: [&str; 3] = ["subject.txt", "mail.txt", "mail.html"];
 /// Most languages, and most bytes of one template: a mail beyond it is none for a code.
 const MAX_LANGUAGES: usize = 200;
 const MAX_TEMPLATE: u64 = 64 * 1024;
+/// Where the folders of applications are, and how many there are at most: each has all languages compiled.
+const APPS: &str = "apps";
+const MAX_APPS: usize = 200;
 
 macro_rules! compiled_in {
     ($($language:literal),*) => {
@@ -52,6 +56,16 @@ pub(super) struct Rendered<'t> {
 /// All templates, compiled.
 #[derive(Debug)]
 pub struct Templates {
+    own: Set,
+    /// By the folder's name.
+    apps: BTreeMap<String, Set>,
+}
+
+type Sources = BTreeMap<(String, &'static str), String>;
+
+/// The templates of one application, or of all that have none of their own.
+#[derive(Debug)]
+struct Set {
     environment: Environment<'static>,
     /// By the tag in lower case.
     languages: BTreeMap<String, Language>,
@@ -89,13 +103,48 @@ impl Templates {
     /// # Errors
     /// [`TemplateFault`], as its variants say.
     pub fn load(folder: Option<&Path>) -> Result<Self, TemplateFault> {
-        let mut sources: BTreeMap<(String, &'static str), String> = COMPILED_IN
+        let mut sources: Sources = COMPILED_IN
             .into_iter()
             .map(|(language, part, source)| ((language.to_owned(), part), source.to_owned()))
             .collect();
+        let mut apps = BTreeMap::new();
         if let Some(folder) = folder {
             read_folder(folder, &mut sources)?;
+            for (name, folder) in app_folders(&folder.join(APPS))? {
+                let mut sources = sources.clone();
+                read_folder(&folder, &mut sources)?;
+                apps.insert(name, Set::compile(sources)?);
+            }
         }
+        Ok(Self { own: Set::compile(sources)?, apps })
+    }
+
+    /// The languages that there are templates for.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.own.languages.values().map(|language| language.tag.as_str())
+    }
+
+    /// The applications' folders.
+    pub fn apps(&self) -> impl Iterator<Item = &str> {
+        self.apps.keys().map(String::as_str)
+    }
+
+    /// Renders a mail from an application's folder, or from the common one when it names none or one that is not there,
+    /// in the language that comes nearest: `de-AT` is served by `de-AT`, else `de`, else `en`.
+    pub(super) fn render(
+        &self,
+        app: &str,
+        locale: &str,
+        words: &Words<'_>,
+        code_in_subject: bool,
+    ) -> Result<Rendered<'_>, ComposeFault> {
+        self.apps.get(app).unwrap_or(&self.own).render(locale, words, code_in_subject)
+    }
+}
+
+impl Set {
+    /// Compiles templates and renders each once.
+    fn compile(sources: Sources) -> Result<Self, TemplateFault> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let tags: BTreeSet<String> = sources.keys().map(|(language, _)| language.clone()).collect();
@@ -114,23 +163,12 @@ impl Templates {
             }
             languages.insert(tag.to_ascii_lowercase(), Language { tag, parts });
         }
-        let templates = Self { environment, languages };
-        templates.try_all()?;
-        Ok(templates)
+        let set = Self { environment, languages };
+        set.try_all()?;
+        Ok(set)
     }
 
-    /// The languages that there are templates for.
-    pub fn languages(&self) -> impl Iterator<Item = &str> {
-        self.languages.values().map(|language| language.tag.as_str())
-    }
-
-    /// Renders a mail in the language that comes nearest: `de-AT` is served by `de-AT`, else `de`, else `en`.
-    pub(super) fn render(
-        &self,
-        locale: &str,
-        words: &Words<'_>,
-        code_in_subject: bool,
-    ) -> Result<Rendered<'_>, ComposeFault> {
+    fn render(&self, locale: &str, words: &Words<'_>, code_in_subject: bool) -> Result<Rendered<'_>, ComposeFault> {
         let language = self.language(locale).ok_or_else(|| ComposeFault::Template(FALLBACK.to_owned()))?;
         let Words { app, code, minutes } = *words;
         let [subject, text, html] = &language.parts;
@@ -176,8 +214,7 @@ impl Templates {
 }
 
 /// Reads `<folder>/<language>/<part>` for every language and part that is there.
-fn read_folder(folder: &Path, sources: &mut BTreeMap<(String, &'static str), String>) -> Result<(), TemplateFault> {
-    let unreadable = |path: &Path, error: &std::io::Error| TemplateFault::Unreadable(path.to_owned(), error.kind());
+fn read_folder(folder: &Path, sources: &mut Sources) -> Result<(), TemplateFault> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
     for (number, entry) in entries.enumerate() {
         if number == MAX_LANGUAGES {
@@ -202,6 +239,27 @@ fn read_folder(folder: &Path, sources: &mut BTreeMap<(String, &'static str), Str
         }
     }
     Ok(())
+}
+
+/// The folders of applications, by name; none when there is no folder of them.
+fn app_folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, TemplateFault> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(folder, &error)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) {
+            folders.push((name.to_owned(), path.clone()));
+        }
+    }
+    if folders.len() > MAX_APPS { Err(TemplateFault::TooLarge(folder.to_owned())) } else { Ok(folders) }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> TemplateFault {
+    TemplateFault::Unreadable(path.to_owned(), error.kind())
 }
 
 /// A language tag (BCP 47) as far as its characters go; it becomes a header.

@@ -10,7 +10,14 @@ fn composer(sender: &str, app_name: Option<&str>, code_in_subject: bool) -> Comp
 }
 
 fn request(email: &str, locale: &str, app: &str) -> MailRequest {
-    MailRequest { email: email.into(), code: "012345".into(), locale: locale.to_owned(), app: app.to_owned() }
+    MailRequest {
+        email: email.into(),
+        code: "012345".into(),
+        locale: locale.to_owned(),
+        app: app.to_owned(),
+        sender: String::new(),
+        templates: String::new(),
+    }
 }
 
 fn occasion() -> Occasion {
@@ -24,7 +31,7 @@ fn occasion() -> Occasion {
 
 fn written(composer: &Composer, request: &MailRequest) -> String {
     let to = recipient(request.email.expose_secret()).unwrap();
-    let message = composer.message(request, &occasion(), &to).unwrap();
+    let message = composer.message(request, &occasion(), &composer.sender(&request.sender), &to).unwrap();
     String::from_utf8(message.to_vec()).unwrap()
 }
 

@@ -34,7 +34,14 @@ fn poison() -> Vec<Vec<u8>> {
     };
     let other = Event { body: Body::Canceled {}, ..ask(7).event() };
     let sealed = MailRequest::seal(
-        &MailRequest { email: "a@b.test".into(), code: "1".into(), locale: String::new(), app: String::new() },
+        &MailRequest {
+            email: "a@b.test".into(),
+            code: "1".into(),
+            locale: String::new(),
+            app: String::new(),
+            sender: String::new(),
+            templates: String::new(),
+        },
         &keys(),
         &ask(8).id,
         1,

@@ -71,6 +71,8 @@ impl Ask {
             code: self.code.clone().into(),
             locale: "en".to_owned(),
             app: "Tea".to_owned(),
+            sender: String::new(),
+            templates: String::new(),
         };
         let at = Timestamp::now() - self.age;
         let sealed = request.seal(&keys(), &self.id, self.generation).unwrap();
