@@ -10,16 +10,11 @@ export declare class Api {
         now?: () => number;
     });
     /**
-     * @param {{email: string, purpose?: string, locale?: string, metadata?: object}} wish
+     * @param {import('./types.d.ts').Wish} wish
      * @param {string} idempotencyKey the same for each repetition of the same wish
      * @returns {Promise<import('./types.d.ts').Accepted>}
      */
-    request(wish: {
-        email: string;
-        purpose?: string;
-        locale?: string;
-        metadata?: object;
-    }, idempotencyKey: string): Promise<import('./types.d.ts').Accepted>;
+    request(wish: import('./types.d.ts').Wish, idempotencyKey: string): Promise<import('./types.d.ts').Accepted>;
     /** @param {string} id @param {string} code @returns {Promise<{id: string, status: string, verified_at: string, token: string}>} */
     check(id: string, code: string): Promise<{
         id: string;

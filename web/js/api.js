@@ -22,7 +22,7 @@ export class Api {
   }
 
   /**
-   * @param {{email: string, purpose?: string, locale?: string, metadata?: object}} wish
+   * @param {import('./types.d.ts').Wish} wish
    * @param {string} idempotencyKey the same for each repetition of the same wish
    * @returns {Promise<import('./types.d.ts').Accepted>}
    */

@@ -9,6 +9,7 @@
 import { Api } from './api.js';
 import { BROWSER, EventsClient } from './events-client.js';
 import { Flow } from './flow.js';
+import { prove } from './prover.js';
 import { Session } from './session.js';
 
 /**
@@ -24,6 +25,7 @@ export function createVerification({ endpoint = '', onChange, name = '' }) {
     session: new Session(() => sessionStorage, name),
     openEvents: (subscription) => new EventsClient(subscription),
     clock: BROWSER,
+    prove,
     onChange,
   });
 }

@@ -18,7 +18,7 @@ export declare class Flow {
     check(code: string): Promise<void>;
     /** Asks for another mail with the same code. */
     resend(): Promise<void>;
-    /** The code in the mail is dead after this. */
+    /** The code in the mail is dead after this; before there is one, nothing was asked for. */
     cancel(): Promise<void>;
     /** Back to the start. */
     again(): void;

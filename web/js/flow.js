@@ -14,6 +14,8 @@ const ASK_EVERY_MS = 4_000;
 const EXPIRY_GRACE_MS = 1_500;
 /** A server that was not heard for this long (ping 25 s + 8 s) has given us up. */
 const STALE_AFTER_MS = 33_000;
+/** One for the request, one for a challenge that was over or too easy by then; more is no accident. */
+const MOST_PROOFS = 2;
 const NOTHING_MEASURED = Object.freeze({ answerMs: null, sentMs: null });
 
 export class Flow {
@@ -26,12 +28,16 @@ export class Flow {
   #after = null;
   #codeLength;
   #busy = null;
+  /** Ends the proof of work that a request waits for. @type {AbortController|null} */
+  #proving = null;
   #problem = null;
   #waits = {};
   /** What was asked for last, as text, and the key of that wish. */
   #wish = null;
   /** When the wish was sent, and what was measured since, on our own clock. */
   #askedAtMs = null;
+  /** When a request was last sent: its proof of work is no part of a mail's way. */
+  #sentAtMs = 0;
   #measured = NOTHING_MEASURED;
   #timers = { ask: null, expiry: null };
   #asking = false;
@@ -52,7 +58,7 @@ export class Flow {
       else if (isOver(this.#state)) connection.name = 'done';
     }
     return {
-      verification: this.#state, connection, busy: this.#busy, problem: this.#problem, waits: this.#waits,
+      verification: this.#state, connection, busy: this.#busy, proving: this.#proving !== null, problem: this.#problem, waits: this.#waits,
       codeLength: this.#codeLength, measured: this.#measured, ticket: this.#events?.ticket ?? null,
     };
   }
@@ -78,17 +84,48 @@ export class Flow {
     // The same wish again, after an answer got lost, is the same verification.
     if (this.#wish?.text !== text) this.#wish = { text, key: newIdempotencyKey() };
     const { key } = this.#wish;
-    const askedAtMs = this.#parts.clock.now();
-    const answer = await this.#ask('request', () => this.#parts.api.request(body, key), (problem) => {
+    const answer = await this.#ask('request', () => this.#request(body, key), (problem) => {
       if (!isUndecided(problem)) this.#wish = null;
     });
     if (!answer) return;
     this.#wish = null;
     this.#after = null;
+    const answeredAtMs = this.#parts.clock.now();
     this.#begin(answer);
-    this.#askedAtMs = askedAtMs;
-    this.#measured = { ...NOTHING_MEASURED, answerMs: this.#parts.clock.now() - askedAtMs };
+    this.#askedAtMs = this.#sentAtMs;
+    this.#measured = { ...NOTHING_MEASURED, answerMs: answeredAtMs - this.#sentAtMs };
     this.#show();
+  }
+
+  /** Asks, and asks again with proof of work where that is wanted. */
+  async #request(body, key) {
+    /** @type {import('./types.d.ts').Wish} */
+    let wish = body;
+    for (let proofs = 0; ; proofs += 1) {
+      this.#sentAtMs = this.#parts.clock.now();
+      try {
+        return await this.#parts.api.request(wish, key);
+      } catch (problem) {
+        if (!problem.challenge || proofs === MOST_PROOFS || !this.#parts.prove) throw problem;
+        wish = { ...body, altcha: await this.#prove(problem) };
+      }
+    }
+  }
+
+  /** @param {import('./problem.js').Problem} problem what the service said */
+  async #prove(problem) {
+    const proving = new AbortController();
+    this.#proving = proving;
+    this.#show();
+    try {
+      return await this.#parts.prove(problem.challenge, proving.signal);
+    } catch (error) {
+      // A person who stops it knows; what cannot be solved is the service's to explain.
+      throw error.name === 'AbortError' ? error : problem;
+    } finally {
+      if (this.#proving === proving) this.#proving = null;
+      this.#show();
+    }
   }
 
   /** @param {string} code digits alone */
@@ -113,8 +150,12 @@ export class Flow {
     this.#client?.renew(this.#events);
   }
 
-  /** The code in the mail is dead after this. */
+  /** The code in the mail is dead after this; before there is one, nothing was asked for. */
   async cancel() {
+    if (this.#proving) {
+      this.#proving.abort();
+      return;
+    }
     const answer = await this.#ask('cancel', () => this.#parts.api.cancel(this.#state.id, this.#events.ticket));
     if (answer) this.#apply({ type: 'canceled' });
   }
@@ -130,6 +171,8 @@ export class Flow {
   /** Ends all that goes on here; what a later {@link resume} needs is kept. */
   suspend() {
     this.#round += 1;
+    this.#proving?.abort();
+    this.#proving = null;
     this.#client?.stop();
     this.#client = null;
     this.#stopAsking();
@@ -192,7 +235,7 @@ export class Flow {
       const answer = await call();
       return round === this.#round ? answer : null;
     } catch (problem) {
-      if (round !== this.#round) return null;
+      if (round !== this.#round || problem.name === 'AbortError') return null;
       if (problem.retryAfterMs) this.#waits[what] = this.#parts.clock.now() + problem.retryAfterMs;
       this.#problem = { what, problem };
       onProblem(problem);

@@ -13,8 +13,10 @@ export declare class Problem extends Error {
     attemptsLeft: number | null;
     /** @type {number|null} */
     retryAfterMs: number | null;
+    /** What has to be solved before the same request is granted. @type {import('./types.d.ts').Challenge|null} */
+    challenge: import('./types.d.ts').Challenge | null;
     /** @param {import('./types.d.ts').ProblemFields} fields */
-    constructor({ slug, status, title, detail, attemptsLeft, retryAfterMs }: import('./types.d.ts').ProblemFields);
+    constructor({ slug, status, title, detail, attemptsLeft, retryAfterMs, challenge }: import('./types.d.ts').ProblemFields);
 }
 /** @param {Problem} problem @param {import('./types.d.ts').Translate} [t] */
 export declare function explain(problem: Problem, t?: import('./types.d.ts').Translate): any;

@@ -17,11 +17,13 @@ export class Problem extends Error {
   attemptsLeft;
   /** @type {number|null} */
   retryAfterMs;
+  /** What has to be solved before the same request is granted. @type {import('./types.d.ts').Challenge|null} */
+  challenge;
 
   /** @param {import('./types.d.ts').ProblemFields} fields */
-  constructor({ slug, status = 0, title = null, detail = null, attemptsLeft = null, retryAfterMs = null }) {
+  constructor({ slug, status = 0, title = null, detail = null, attemptsLeft = null, retryAfterMs = null, challenge = null }) {
     super(slug);
-    Object.assign(this, { name: 'Problem', slug, status, title, detail, attemptsLeft, retryAfterMs });
+    Object.assign(this, { name: 'Problem', slug, status, title, detail, attemptsLeft, retryAfterMs, challenge });
   }
 }
 
@@ -63,6 +65,7 @@ export function problemFrom(status, body, retryAfter, nowMs) {
   const document = typeof body === 'object' && body !== null ? /** @type {Record<string, unknown>} */ (body) : {};
   const text = (name) => (typeof document[name] === 'string' ? document[name] : null);
   const left = document.attempts_left;
+  const challenge = /** @type {import('./types.d.ts').Challenge|undefined} */ (document.challenge);
   return new Problem({
     slug: document.type === undefined ? slugOfStatus(status) : problemSlug(document.type),
     status,
@@ -70,6 +73,7 @@ export function problemFrom(status, body, retryAfter, nowMs) {
     detail: text('detail'),
     attemptsLeft: typeof left === 'number' && Number.isSafeInteger(left) ? left : null,
     retryAfterMs: parseRetryAfter(retryAfter, nowMs),
+    challenge: challenge?.parameters ? challenge : null,
   });
 }
 

@@ -106,6 +106,25 @@ export interface ProblemFields {
   detail?: string | null;
   attemptsLeft?: number | null;
   retryAfterMs?: number | null;
+  challenge?: Challenge | null;
+}
+
+/** Proof of work by the ALTCHA protocol, version 2. */
+export interface Challenge {
+  parameters: {
+    algorithm: string;
+    /** Rounds of the derivation. */
+    cost: number;
+    keyLength: number;
+    /** What the key that is looked for begins with, in hex. */
+    keyPrefix: string;
+    nonce: string;
+    salt: string;
+    /** Seconds since 1970. */
+    expiresAt?: number;
+    [name: string]: unknown;
+  };
+  signature: string;
 }
 
 /** What the modules need of the browser, and a test replaces. */
@@ -129,6 +148,8 @@ export interface View {
   connection: { name: string; failures: number; retryAt?: number; reason?: string };
   /** What is being asked of the API. */
   busy: Question | null;
+  /** Whether a request waits for its proof of work; `cancel` ends that. */
+  proving: boolean;
   problem: { what: Question; problem: import('./problem.js').Problem } | null;
   /** Until when, on our clock, the service wants to be left alone, by what was asked. */
   waits: Partial<Record<Question, number>>;
@@ -152,6 +173,8 @@ export interface Wish {
   purpose?: string;
   locale?: string;
   metadata?: object;
+  /** Proof of work, where the service asked for it. */
+  altcha?: string;
 }
 
 /** A table of texts: `{name}` is filled in; what depends on a count has a text for each plural category. */
@@ -186,6 +209,8 @@ export interface FlowParts {
   session: import('./session.js').Session;
   openEvents: (subscription: import('./events-client.js').Subscription) => import('./events-client.js').EventsClient;
   clock: Clock;
+  /** Solves a challenge; without it none is solved. */
+  prove?: (challenge: Challenge, signal: AbortSignal) => Promise<string>;
   onChange: (view: View) => void;
 }
 

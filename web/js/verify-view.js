@@ -98,19 +98,20 @@ export class VerifyView {
   /** @param {import('./types.d.ts').View} view @param {() => number} serverNow */
   show(view, serverNow) {
     this.#view = { ...view, serverNow };
-    const { verification, busy } = view;
+    const { verification, busy, proving } = view;
     const { phase } = verification;
     const isIdle = phase === 'idle';
     const takes = takesCode(verification);
     this.#at('email-form').hidden = !isIdle;
     this.#at('lead').hidden = !isIdle;
     this.#at('code-form').hidden = !takes;
-    this.#at('actions').hidden = isIdle || isOver(verification);
+    this.#at('actions').hidden = !proving && (isIdle || isOver(verification));
+    this.#at('resend').hidden = isIdle;
     this.#at('again').hidden = !isOver(verification) && phase !== 'failed';
     for (const id of ['stepper', 'status']) setState(this.#at(id), 'data-phase', phase);
     setState(this.#frame, 'data-phase', phase);
     setText(this.#at('title'), headline(verification, this.#t));
-    setText(this.#at('status'), statusText(verification, this.#t));
+    setText(this.#at('status'), proving ? this.#t('proving') : statusText(verification, this.#t));
     for (const [what, id] of [['request', 'send'], ['check', 'check'], ['resend', 'resend'], ['cancel', 'cancel']]) {
       setState(this.#at(id), 'aria-busy', String(busy === what));
     }

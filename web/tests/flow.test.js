@@ -11,7 +11,7 @@ const ID = 'v1';
 const iso = (ms) => new Date(ms).toISOString();
 
 /** A page without a document: real API client, session, events client and flow on a fake network and clock. */
-function setUp({ kept = new Map() } = {}) {
+function setUp({ kept = new Map(), prove } = {}) {
   const clock = new FakeClock();
   const sockets = [];
   const calls = [];
@@ -36,7 +36,7 @@ function setUp({ kept = new Map() } = {}) {
   const flow = new Flow({
     api: new Api({ fetch, now: clock.now }), session: new Session(() => storage), clock,
     openEvents: (subscription) => new EventsClient(subscription, { ...clock, random: () => 0.5, isOnline: () => true, createSocket }),
-    onChange: (next) => { view = next; },
+    prove, onChange: (next) => { view = next; },
   });
   const problem = (status, slug, more = {}, headers = {}) => [status, { type: `x/${slug}`, title: slug, status, ...more }, headers];
   const tell = (seq, event, data = {}) => sockets.at(-1).tell({ type: 'event', id: ID, seq, event, at: iso(clock.now()), data });
@@ -273,3 +273,56 @@ test('suspended, it leaves all as it is, and goes on when resumed', async () => 
   assert.equal(page.sockets.length, 2);
   assert.equal(page.view().ticket, 't1');
 });
+
+const CHALLENGE = { parameters: { algorithm: 'PBKDF2/SHA-256', keyPrefix: '00' }, signature: 'ab' };
+
+test('a request that needs proof of work is sent again with it, under the same key', async () => {
+  const seen = [];
+  const page = setUp({ prove: async (challenge) => {
+    seen.push([challenge, page.view().proving, page.view().busy]);
+    page.clock.advance(900);
+    return `solved ${seen.length}`;
+  } });
+  const again = { ...CHALLENGE, signature: 'cd' };
+  page.replies.push(page.problem(428, 'proof-of-work-required', { challenge: CHALLENGE }),
+    page.problem(422, 'invalid-proof-of-work', { challenge: again }), [202, page.accepted()]);
+  await page.flow.request('alice@example.com');
+  assert.equal(page.view().verification.phase, 'queued');
+  assert.deepEqual(seen, [[CHALLENGE, true, 'request'], [again, true, 'request']]);
+  assert.deepEqual(page.calls.map(({ body }) => body), [{ email: 'alice@example.com' }, { email: 'alice@example.com', altcha: 'solved 1' }, { email: 'alice@example.com', altcha: 'solved 2' }]);
+  assert.equal(new Set(page.calls.map(({ headers }) => headers['Idempotency-Key'])).size, 1);
+  assert.deepEqual([page.view().proving, page.view().busy, page.view().problem, page.view().measured.answerMs], [false, null, null, 0]);
+});
+
+test('a service that is never content is not asked for ever', async () => {
+  const page = setUp({ prove: async () => 'solved' });
+  for (let n = 0; n < 9; n += 1) page.replies.push(page.problem(422, 'invalid-proof-of-work', { challenge: CHALLENGE }));
+  await page.flow.request('alice@example.com');
+  assert.equal(page.calls.length, 3);
+  assert.equal(page.view().problem.problem.slug, 'invalid-proof-of-work');
+});
+
+test('what cannot be solved is told as the service told it', async () => {
+  const page = setUp({ prove: async () => { throw new DOMException('', 'NotSupportedError'); } });
+  page.replies.push(page.problem(428, 'proof-of-work-required', { challenge: CHALLENGE }));
+  await page.flow.request('alice@example.com');
+  assert.deepEqual([page.view().problem.problem.slug, page.view().proving, page.view().busy], ['proof-of-work-required', false, null]);
+});
+
+for (const [name, stop] of [['cancel', (flow) => flow.cancel()], ['again', (flow) => flow.again()]]) {
+  test(`proof of work ends at once with ${name}, and nothing is asked after it`, async () => {
+    let told;
+    const page = setUp({ prove: (_challenge, signal) => new Promise((_, reject) => {
+      told = signal;
+      signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
+    }) });
+    page.replies.push(page.problem(428, 'proof-of-work-required', { challenge: CHALLENGE }));
+    const asked = page.flow.request('alice@example.com');
+    while (!told) await settled();
+    await stop(page.flow);
+    await asked;
+    assert.ok(told.aborted);
+    assert.equal(page.calls.length, 1);
+    assert.deepEqual([page.view().proving, page.view().busy, page.view().problem, page.view().verification.phase], [false, null, null, 'idle']);
+  });
+}

@@ -12,7 +12,7 @@ function loaded() {
   for (const [, path] of html.matchAll(/(?:src|href)="([\w./-]+\.(?:js|css|svg))"/g)) files.add(path);
   const queue = [...files].filter((path) => path.endsWith('.js'));
   for (const path of queue) {
-    for (const [, name] of read(path).matchAll(/(?:^(?:import|export) (?:[^\n]* from )?|\bimport\()'(\.{1,2}\/[^']+)'/gm)) {
+    for (const [, name] of read(path).matchAll(/(?:^(?:import|export) (?:[^\n]* from )?|\bimport\(|\bnew URL\()'(\.{1,2}\/[^']+)'/gm)) {
       const file = new URL(name, `file:///${path}`).pathname.slice(1);
       if (!files.has(file)) queue.push(file);
       files.add(file);

@@ -29,6 +29,8 @@ export const MESSAGES = {
   retry: 'Der nächste Versuch ist in {left} möglich.',
   required: 'Bestätigen Sie zuerst Ihre E-Mail-Adresse.',
 
+  proving: 'Wir prüfen, dass keine Maschine fragt. Das dauert einige Sekunden; Sie müssen nichts tun.',
+
   'step.queued': 'Eingereiht',
   'step.sending': 'Unterwegs',
   'step.sent': 'Gesendet',
@@ -76,6 +78,9 @@ export const MESSAGES = {
 
   'problem.invalid-email': 'An diese E-Mail-Adresse können wir nicht schreiben. Prüfen Sie die Schreibweise.',
   'problem.undeliverable-domain': 'An diese Domain kann keine Mail zugestellt werden. Prüfen Sie den Teil nach dem @.',
+  'problem.disposable-domain': 'Adressen dieser Domain werden nach Gebrauch weggeworfen. Nehmen Sie eine, die Sie behalten.',
+  'problem.proof-of-work-required': 'Der Dienst verlangt erst eine kleine Rechnung, und dieser Browser konnte sie nicht lösen.',
+  'problem.invalid-proof-of-work': 'Der Dienst hat die Rechnung dieses Browsers nicht angenommen. Bitte versuchen Sie es noch einmal.',
   'problem.rate-limited': 'Zu viele Anfragen. Bitte warten Sie einen Moment.',
   'problem.unavailable': 'Der Dienst kann das gerade nicht annehmen. Bitte versuchen Sie es noch einmal.',
   'problem.incorrect-code': 'Dieser Code stimmt nicht.',

@@ -29,6 +29,8 @@ export const EN = {
   retry: 'You can try again in {left}.',
   required: 'Verify your e-mail address first.',
 
+  proving: 'Checking that no machine is asking. This takes some seconds; you need do nothing.',
+
   'step.queued': 'Queued',
   'step.sending': 'Sending',
   'step.sent': 'Sent',
@@ -76,6 +78,9 @@ export const EN = {
 
   'problem.invalid-email': 'That is not an e-mail address we can write to. Check the spelling.',
   'problem.undeliverable-domain': 'No mail can be delivered to that domain. Check the part after the @.',
+  'problem.disposable-domain': 'Addresses of that domain are thrown away after use. Use one that you keep.',
+  'problem.proof-of-work-required': 'The service asks for a small computation first, and this browser could not do it.',
+  'problem.invalid-proof-of-work': 'The service did not accept this browser\u2019s computation. Please try again.',
   'problem.rate-limited': 'Too many requests for now. Please wait a moment.',
   'problem.unavailable': 'The service cannot take this right now. Please try again.',
   'problem.incorrect-code': 'That code is not right.',

@@ -29,6 +29,8 @@ export const MESSAGES = {
   retry: 'Podrá intentarlo de nuevo en {left}.',
   required: 'Verifique primero su dirección de correo.',
 
+  proving: 'Comprobamos que no pregunta una máquina. Tarda unos segundos; no tiene que hacer nada.',
+
   'step.queued': 'En cola',
   'step.sending': 'En camino',
   'step.sent': 'Enviado',
@@ -76,6 +78,9 @@ export const MESSAGES = {
 
   'problem.invalid-email': 'No podemos escribir a esa dirección. Revise cómo está escrita.',
   'problem.undeliverable-domain': 'No se puede entregar correo a ese dominio. Revise la parte tras la @.',
+  'problem.disposable-domain': 'Las direcciones de ese dominio se tiran después de usarlas. Use una que conserve.',
+  'problem.proof-of-work-required': 'El servicio pide primero un pequeño cálculo, y este navegador no pudo hacerlo.',
+  'problem.invalid-proof-of-work': 'El servicio no aceptó el cálculo de este navegador. Inténtelo de nuevo.',
   'problem.rate-limited': 'Demasiadas solicitudes por ahora. Espere un momento.',
   'problem.unavailable': 'El servicio no puede atenderlo ahora. Inténtelo de nuevo.',
   'problem.incorrect-code': 'Ese código no es correcto.',

@@ -29,6 +29,8 @@ export const MESSAGES = {
   retry: 'Nouvel essai possible dans {left}.',
   required: 'Vérifiez d\u2019abord votre adresse e-mail.',
 
+  proving: 'Nous vérifions qu\u2019aucune machine ne demande. Cela prend quelques secondes ; vous n\u2019avez rien à faire.',
+
   'step.queued': 'En file',
   'step.sending': 'En route',
   'step.sent': 'Envoyé',
@@ -76,6 +78,9 @@ export const MESSAGES = {
 
   'problem.invalid-email': 'Nous ne pouvons pas écrire à cette adresse. Vérifiez l\u2019orthographe.',
   'problem.undeliverable-domain': 'Aucun message ne peut être remis à ce domaine. Vérifiez ce qui suit le @.',
+  'problem.disposable-domain': 'Les adresses de ce domaine sont jetées après usage. Prenez-en une que vous gardez.',
+  'problem.proof-of-work-required': 'Le service demande d\u2019abord un petit calcul, et ce navigateur n\u2019a pas pu le faire.',
+  'problem.invalid-proof-of-work': 'Le service n\u2019a pas accepté le calcul de ce navigateur. Veuillez réessayer.',
   'problem.rate-limited': 'Trop de demandes pour l\u2019instant. Patientez un moment.',
   'problem.unavailable': 'Le service ne peut pas s\u2019en charger maintenant. Réessayez.',
   'problem.incorrect-code': 'Ce code n\u2019est pas le bon.',
