@@ -54,8 +54,10 @@ pub struct Quotas {
     pub domain: Limits,
     /// Mails of the application.
     pub app: Limits,
-    /// Mails of the application a day; `None` when that is not limited.
+    /// Mails of the application a day (UTC); `None` when that is not limited.
     pub daily_budget: Option<u64>,
+    /// Reads of one verification.
+    pub status: Limits,
 }
 
 impl App {

@@ -52,6 +52,8 @@ pub struct Config {
     pub defaults: App,
     /// Whether anyone may ask without a key.
     pub open: bool,
+    /// Mails of all together a day; `None` when that is not limited.
+    pub total_budget: Option<u64>,
     /// The file of applications.
     pub apps_file: Option<PathBuf>,
     /// Whose `X-Forwarded-For` is believed.
@@ -103,6 +105,7 @@ impl Config {
             defaults: asking.defaults,
             open: asking.open,
             apps_file: asking.apps_file,
+            total_budget: asking.total_budget,
             trusted_proxies: trusted_proxies?,
             dns_servers: dns_servers?,
             dns_policy: dns_policy?,
@@ -116,6 +119,7 @@ struct Asking {
     defaults: App,
     open: bool,
     apps_file: Option<PathBuf>,
+    total_budget: Option<u64>,
 }
 
 impl Asking {
@@ -129,6 +133,11 @@ impl Asking {
         let code_length = settings.or("OTP_CODE_LENGTH", "6", "Digits of a code, 4 to 10");
         let policy = read_policy(settings, ttl);
         let ip = settings.or("OTP_LIMIT_IP", "10/1m,60/1h", "Requests of an IP address (/64 for IPv6)");
+        let domain = settings.or("OTP_LIMIT_DOMAIN", "off", "Mails of an app to the addresses of a domain");
+        let app = settings.or("OTP_LIMIT_APP", "off", "Mails of an app, and of open mode");
+        let status = settings.or("OTP_LIMIT_STATUS", "600/1m", "Reads of a verification");
+        let total_budget: Option<Option<u64>> =
+            settings.optional("OTP_DAILY_BUDGET", "Mails of all together a day (UTC), unset for any number");
         if open == Some(false) && apps_file == Some(None) {
             settings.fault("neither OTP_APPS_FILE nor OTP_OPEN_MODE=true is set: nobody could use the gateway");
         }
@@ -145,7 +154,7 @@ impl Asking {
             locale: String::new(),
             code_length: code_length?,
             policy: policy?,
-            quotas: Quotas { ip: ip?, ..Quotas::default() },
+            quotas: Quotas { ip: ip?, domain: domain?, app: app?, daily_budget: None, status: status? },
         };
         let apps_file = apps_file?;
         if let Some(path) = &apps_file
@@ -155,7 +164,7 @@ impl Asking {
                 settings.fault(format!("{APPS_FILE}: {fault}"));
             }
         }
-        Some(Self { defaults, open: open?, apps_file })
+        Some(Self { defaults, open: open?, apps_file, total_budget: total_budget? })
     }
 }
 

@@ -91,6 +91,7 @@ impl Server {
             signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
             domains: DomainCheck::new(&config.dns_servers)?,
             dns_policy: config.dns_policy,
+            total_budget: config.total_budget,
             seal_keys: config.seal_keys,
             ticket_keys: config.ticket_keys,
             hash_keys: config.hash_keys,

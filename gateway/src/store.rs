@@ -13,7 +13,9 @@
 //! | `otp:{tag}:s` | list | times of the recipient's mails |
 //! | `otp:{tag}:c` | hash | the recipient's cooldown |
 //! | `otp:{tag}:w` | list | times of wrong guesses at the recipient's codes |
-//! | `otp:{ip-<hash>}` | list | times of requests from one network, each with a nonce behind the point |
+//! | `otp:{tag}:r:<rest of the id>` | list | times of reads of one verification |
+//! | `otp:{ip-<hash>}`, `otp:{domain-<hash>}`, `otp:{app-<hash>}` | list | times of requests of a network, a domain, an app, each with a nonce behind the point |
+//! | `otp:{<budget>-<hash>}:d`, `:n` | hash, sorted set | today's mails of an app or of all, and nonces of the last minute |
 //! | `otp:{idem-<hash>}` | hash | one idempotency key |
 //! | `otp:{pow-<signature>}` | string | whose request used a solved challenge, and a nonce |
 //! | `otp:{ready}` | string | what `/ready` writes to see that writing works |
@@ -38,18 +40,20 @@ mod metrics;
 mod node;
 mod outcome;
 mod proof;
+mod quota;
 mod scripts;
 mod sentinel;
 mod undo;
 
 pub use address::RedisUrl;
-use call::{Call, idempotency_key, millis as ms, network_key, on_request, on_resend, slot_key, verification_key};
+use call::{Call, idempotency_key, millis as ms, on_request, on_resend, slot_key, suffix, verification_key};
 pub use caller::StoreFault;
 use caller::{Caller, PATIENCE};
 pub use metrics::RedisMetrics;
 pub use outcome::{Canceled, Checked, Claimed, Issued, Resent, Snapshot, State, Terms};
 use outcome::{fault, integer, text};
 pub use proof::Redeemed;
+pub use quota::{Scope, Taken};
 use scripts::Scripts;
 use undo::{Spent, Undo};
 
@@ -203,33 +207,22 @@ impl Store {
         Canceled::read(&self.caller.run(&call).await?)
     }
 
-    /// Reads a verification; `None` when Redis does not have it.
+    /// Reads a verification, or says which limits refuse that; `None` when Redis does not have it.
     ///
     /// # Errors
     /// Redis is away.
-    pub async fn status(&self, id: &VerificationId) -> Result<Option<Snapshot>, StoreFault> {
-        let call = Call::new(&Scripts::shared().status).key(verification_key(id));
-        Snapshot::read(&self.caller.run(&call).await?)
-    }
-
-    /// Counts a request of `network` against limits, or says which refuse it.
-    ///
-    /// # Errors
-    /// Redis is away.
-    pub async fn take(&self, network: &str, limits: &Limits) -> Result<Result<Taken, Vec<Violation>>, StoreFault> {
-        let nonce = nonce();
-        let call = Call::new(&Scripts::shared().take).key(network_key(network)).arg(&nonce).limits(limits);
-        let spent = Spent::Network { network: network.to_owned(), nonce };
-        let answer = self.run(&call, spent.clone()).await?;
+    pub async fn status(
+        &self,
+        id: &VerificationId,
+        limits: &Limits,
+    ) -> Result<Result<Option<Snapshot>, Vec<Violation>>, StoreFault> {
+        let reads = slot_key(id, "r:", suffix(id));
+        let call = Call::new(&Scripts::shared().status).key(verification_key(id)).key(reads).limits(limits);
+        let answer = self.caller.run(&call).await?;
         if text(&answer, 0)? == "refused" {
-            return Ok(Err(violations(&answer, "ip", limits, Duration::ZERO)?));
+            return Ok(Err(violations(&answer, "status", limits, Duration::ZERO)?));
         }
-        Ok(Ok(Taken(spent)))
-    }
-
-    /// Gives back what [`Store::take`] counted.
-    pub async fn give_back(&self, taken: Taken) {
-        self.undo.now(taken.0).await;
+        Snapshot::read(&answer).map(Ok)
     }
 
     /// Claims an idempotency key for a request with this fingerprint.
@@ -272,10 +265,6 @@ impl Store {
         answer
     }
 }
-
-/// A place among a network's limits.
-#[derive(Debug)]
-pub struct Taken(Spent);
 
 /// What makes a call known again. In digits: it stands behind the point of a time.
 fn nonce() -> String {

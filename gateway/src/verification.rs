@@ -28,10 +28,12 @@ use crate::token::{Proof, TokenSigner};
 
 mod guards;
 mod idempotency;
+mod quotas;
 mod resend;
 mod status;
 
 pub use idempotency::IdempotencyKey;
+use quotas::Share;
 pub use status::{Status, TimelineEntry};
 
 /// A request waits so long for JetStream's acknowledgement: a cluster that elects a leader often has one by then.
@@ -56,6 +58,8 @@ pub struct Verifications {
     pub signer: TokenSigner,
     /// Domains.
     pub domains: DomainCheck,
+    /// Mails of all applications a day; `None` when that is not limited.
+    pub total_budget: Option<u64>,
     /// Whether domains are checked.
     pub dns_policy: DnsPolicy,
     /// Seals requests.
@@ -133,7 +137,6 @@ impl Verifications {
     /// # Errors
     /// The problem that the client is told.
     pub async fn create(&self, new: &NewVerification, key: Option<&IdempotencyKey>) -> Result<Accepted, Problem> {
-        self.check_domain(new.email.domain()).await?;
         let fresh = self.ids.mint(&new.app, &new.email).map_err(|_| Problem::Internal)?;
         match key {
             None => self.issue(fresh, new).await.map(|times| self.accepted(&new.app, fresh, new.email.masked(), times)),
@@ -211,7 +214,9 @@ impl Verifications {
 
     /// Issues and publishes; a request that is not accepted in the end has spent nothing.
     async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
-        let taken = self.take(&new.app, new.client).await?;
+        let mut quotas = self.network_quota(&new.app, new.client);
+        quotas.extend(self.mail_quotas(&new.app, new.email.domain(), Share::New));
+        let taken = self.take(quotas).await?;
         let result = self.issue_taken(id, new).await;
         if result.is_err() {
             self.give_back(taken).await;
@@ -220,6 +225,8 @@ impl Verifications {
     }
 
     async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
+        // Behind the limits: a stranger may not have domains looked up without end.
+        self.check_domain(new.email.domain()).await?;
         let code = Code::draw(new.app.code_length, &mut rand::rng());
         let hash = code.hash(self.hash_keys.first(), &id).to_stored();
         let record = Record {

@@ -69,6 +69,7 @@ struct Entry {
     limit_domain: Option<String>,
     limit_app: Option<String>,
     daily_budget: Option<u64>,
+    limit_status: Option<String>,
 }
 
 /// Reads the file. `open` is open mode's application, if that is on; what an application leaves out is as in `defaults`.
@@ -155,7 +156,8 @@ impl Reader<'_> {
                 ip: self.parsed("limit_ip", entry.limit_ip, &defaults.quotas.ip),
                 domain: self.parsed("limit_domain", entry.limit_domain, &defaults.quotas.domain),
                 app: self.parsed("limit_app", entry.limit_app, &defaults.quotas.app),
-                daily_budget: entry.daily_budget.or(defaults.quotas.daily_budget),
+                daily_budget: entry.daily_budget,
+                status: self.parsed("limit_status", entry.limit_status, &defaults.quotas.status),
             },
             id,
         };

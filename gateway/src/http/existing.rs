@@ -21,8 +21,8 @@ pub(super) async fn status(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = parse(&id)?;
-    gateway.owner(&id, request.headers())?;
-    let status = gateway.verifications.status(id).await?;
+    let app = gateway.owner(&id, request.headers())?;
+    let status = gateway.verifications.status(&app, id).await?;
     Ok(body::answer(&status))
 }
 

@@ -97,7 +97,16 @@ pub(super) fn suffix(id: &VerificationId) -> &str {
 }
 
 pub(super) fn network_key(network: &str) -> String {
-    format!("otp:{{ip-{network}}}")
+    scope_key("ip", network)
+}
+
+pub(super) fn scope_key(kind: &str, name: &str) -> String {
+    format!("otp:{{{kind}-{name}}}")
+}
+
+/// What is spent today, and who spent lately.
+pub(super) fn budget_keys(kind: &str, name: &str) -> [String; 2] {
+    ["d", "n"].map(|part| format!("{}:{part}", scope_key(kind, name)))
 }
 
 pub(super) fn redeemed_key(name: &str) -> String {

@@ -294,7 +294,7 @@ pub(super) fn millis(answer: &[Value], index: usize) -> Result<Timestamp, StoreF
     integer(answer, index).map(Timestamp::from_millis)
 }
 
-fn duration(answer: &[Value], index: usize) -> Result<Duration, StoreFault> {
+pub(super) fn duration(answer: &[Value], index: usize) -> Result<Duration, StoreFault> {
     integer(answer, index).map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
 

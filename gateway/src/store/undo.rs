@@ -9,7 +9,7 @@ use otp_nats::bus::jittered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::call::{Call, network_key, on_request, on_resend, redeemed_key, slot_key, verification_key};
+use super::call::{Call, budget_keys, on_request, on_resend, redeemed_key, slot_key, verification_key};
 use super::caller::{Caller, StoreFault};
 use super::outcome::text;
 use super::scripts::Scripts;
@@ -29,8 +29,10 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 /// What a request did, or may have done, and who it was.
 #[derive(Debug, Clone)]
 pub(super) enum Spent {
-    /// A place among a network's limits.
-    Network { network: String, nonce: String },
+    /// A place among the limits that this key counts for.
+    Place { key: String, nonce: String },
+    /// A part of a day's budget.
+    Budget { kind: &'static str, name: String, nonce: String },
     /// A solved challenge, for a verification.
     Proof { name: String, id: VerificationId, nonce: String },
     /// A verification, with the recipient's limits and the verification that it took the place of.
@@ -47,8 +49,10 @@ impl Spent {
         let scripts = Scripts::shared();
         let until = may_run_until.map(|time| time.to_string()).unwrap_or_default();
         match self {
-            Self::Network { network, nonce } => {
-                Call::new(&scripts.undo_take).key(network_key(network)).arg(nonce).arg(until)
+            Self::Place { key, nonce } => Call::new(&scripts.undo_take).key(key.clone()).arg(nonce).arg(until),
+            Self::Budget { kind, name, nonce } => {
+                let [day, recent] = budget_keys(kind, name);
+                Call::new(&scripts.undo_budget).key(day).key(recent).arg(nonce).arg(until)
             }
             Self::Proof { name, id, nonce } => {
                 Call::new(&scripts.undo_redeem).key(redeemed_key(name)).arg(id.as_str()).arg(nonce).arg(until)

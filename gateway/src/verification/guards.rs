@@ -1,6 +1,5 @@
 //! What stands before every decision: whose id, whose ticket, which domain, which limits.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,11 +8,10 @@ use otp_nats::{Timestamp, VerificationId};
 
 use super::Verifications;
 use crate::apps::App;
-use crate::client_ip::limited_network;
 use crate::domain::DnsPolicy;
 use crate::limits::Violation;
 use crate::problem::Problem;
-use crate::store::{StoreFault, Taken};
+use crate::store::StoreFault;
 
 impl Verifications {
     /// The application that a verification belongs to. An id that this service never made is told apart from one that
@@ -39,23 +37,6 @@ impl Verifications {
         self.metrics.dns(verdict.as_str());
         let refused = self.dns_policy == DnsPolicy::Enforce && !verdict.accepts_mail();
         if refused { Err(Problem::UndeliverableDomain) } else { Ok(()) }
-    }
-
-    /// Counts a request of a client's network; `None` when nothing is limited.
-    pub(super) async fn take(&self, app: &App, client: Option<IpAddr>) -> Result<Option<Taken>, Problem> {
-        let Some(client) = client.filter(|_| !app.quotas.ip.is_off()) else { return Ok(None) };
-        let taken = self.timed(self.store.take(&self.network(app, client), &app.quotas.ip)).await?;
-        taken.map(Some).map_err(|violations| self.limited(violations))
-    }
-
-    pub(super) async fn give_back(&self, taken: Option<Taken>) {
-        if let Some(taken) = taken {
-            self.store.give_back(taken).await;
-        }
-    }
-
-    fn network(&self, app: &App, client: IpAddr) -> String {
-        self.ids.scope(&[b"network", app.id.as_bytes(), limited_network(client).to_string().as_bytes()])
     }
 
     pub(super) fn limited(&self, mut violations: Vec<Violation>) -> Problem {

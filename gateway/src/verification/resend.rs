@@ -6,9 +6,11 @@ use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 
+use super::quotas::Share;
 use super::{Accepted, Mail, Verifications, internal, over};
 use crate::apps::App;
 use crate::problem::Problem;
+use crate::record::Record;
 use crate::store::Resent;
 
 impl Verifications {
@@ -23,7 +25,7 @@ impl Verifications {
         client: Option<IpAddr>,
         trace: TraceParent,
     ) -> Result<Accepted, Problem> {
-        let taken = self.take(app, client).await?;
+        let taken = self.take(self.network_quota(app, client)).await?;
         let result = self.resend_taken(app, id, &trace).await;
         if result.is_err() {
             self.give_back(taken).await;
@@ -37,7 +39,7 @@ impl Verifications {
             Resent::Allowed { at, terms, generation, record, nonce } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
                 let mail = Mail { id: &id, at, expires_at: terms.expires_at, generation };
-                if let Err(problem) = self.publish_request(app, &mail, &record, trace).await {
+                if let Err(problem) = self.publish_again(app, &mail, &record, trace).await {
                     self.store.undo_resend(&id, nonce).await;
                     return Err(problem);
                 }
@@ -52,5 +54,23 @@ impl Verifications {
             }
             Resent::Missing => Err(Problem::Expired),
         }
+    }
+
+    /// Publishes if domain and application may have another mail. Only now is known whom it is for.
+    async fn publish_again(
+        &self,
+        app: &App,
+        mail: &Mail<'_>,
+        record: &Record,
+        trace: &TraceParent,
+    ) -> Result<(), Problem> {
+        let address = record.email.expose_secret();
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let taken = self.take(self.mail_quotas(app, domain, Share::Resend)).await?;
+        let published = self.publish_request(app, mail, record, trace).await;
+        if published.is_err() {
+            self.give_back(taken).await;
+        }
+        published
     }
 }

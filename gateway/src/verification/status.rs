@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Verifications;
+use crate::apps::App;
 use crate::problem::Problem;
 use crate::store::{Snapshot, State};
 
@@ -43,8 +44,9 @@ impl Verifications {
     ///
     /// # Errors
     /// The problem that the client is told.
-    pub async fn status(&self, id: VerificationId) -> Result<Status, Problem> {
-        let Some(snapshot) = self.timed(self.store.status(&id)).await? else { return Err(Problem::Expired) };
+    pub async fn status(&self, app: &App, id: VerificationId) -> Result<Status, Problem> {
+        let read = self.timed(self.store.status(&id, &app.quotas.status)).await?;
+        let Some(snapshot) = read.map_err(|violations| self.limited(violations))? else { return Err(Problem::Expired) };
         let read = tokio::time::timeout(EVENTS_WITHIN, timeline::read(&self.bus, &id, 0)).await;
         let (recorded, complete) = match read {
             Ok(Ok(recorded)) => (recorded, true),

@@ -8,6 +8,7 @@ mod check;
 mod faults;
 mod limits;
 mod page;
+mod quotas;
 mod resend;
 mod secrets;
 mod support;
