@@ -1,5 +1,6 @@
 //! `cargo dev`: the local stack, its system tests and its benchmarks.
 
+pub mod backends;
 pub mod chaos;
 pub mod command;
 pub mod console;

@@ -13,6 +13,13 @@ pub fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// Cargo's folder, from where this program lies in it: it may be outside the checkout.
+pub fn target() -> PathBuf {
+    let executable = this_program().unwrap_or_default();
+    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    executable.ancestors().find(marked).map_or_else(|| root().join("target"), Path::to_owned)
+}
+
 /// What cargo tells the programs that it runs about their package. A build script that looks at one of these (that of
 /// `ring` does) would find it changed in a cargo that we run, and everything above it would be compiled again.
 const TOLD_BY_CARGO: [&str; 6] =

@@ -27,12 +27,18 @@ pub(super) struct Step {
     pub(super) run: fn(&mut Context) -> Result<Outcome>,
 }
 
-pub(super) const STEPS: [Step; 7] = [
+pub(super) const STEPS: [Step; 8] = [
     Step { name: "format", about: "rustfmt leaves all as it is", needs_build: false, run: format },
     Step { name: "web", about: "the web client's unit tests", needs_build: false, run: web },
     Step { name: "licences", about: "licences, sources, duplicate versions", needs_build: false, run: licences },
     Step { name: "contract", about: "the contract builds alone, without tokio", needs_build: false, run: contract },
     Step { name: "lints", about: "clippy finds nothing", needs_build: false, run: lints },
+    Step {
+        name: "backends",
+        about: "the examples for back ends build with their libraries",
+        needs_build: false,
+        run: tools::fetch_for_backends,
+    },
     Step { name: "build", about: "everything builds, tests included", needs_build: false, run: build },
     Step { name: "test", about: "unit, contract, service, system and browser tests", needs_build: true, run: test },
 ];

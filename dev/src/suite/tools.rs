@@ -1,12 +1,13 @@
-//! What only checks of the web client need: fetched where npm reaches a registry, done without where it does not.
+//! What only checks need: fetched where a registry can be reached, done without where it cannot.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::Outcome;
 use super::steps::outcome;
+use super::{Context, Outcome};
+use crate::backends::{Backend, Network};
 use crate::{console, workspace};
 
 /// Fetches the tools, for the browser tests as well, and checks the declarations beside the modules with them.
@@ -17,4 +18,25 @@ pub(super) fn check_declarations(node: &Path) -> Result<Outcome> {
         console::say("without axe-core, React, Vue and the TypeScript compiler: what needs them is left out");
     }
     outcome(Command::new(node).arg(scripts.join("types.mjs")))
+}
+
+/// Fetches what back ends verify proofs with, for the system tests. Not every machine has all the languages.
+pub(super) fn fetch_for_backends(context: &mut Context) -> Result<Outcome> {
+    if context.quick {
+        return Ok(Outcome::Skipped("quick: the tests that run them are left out".to_owned()));
+    }
+    let mut lacking = Vec::new();
+    for backend in Backend::ALL {
+        match backend.ready(Network::On) {
+            Ok(_command) => console::say(format_args!("{} is ready", backend.name())),
+            Err(error) => {
+                console::say(format_args!("{}: {error:#}", backend.name()));
+                lacking.push(backend.name());
+            }
+        }
+    }
+    if lacking.len() == Backend::ALL.len() {
+        return Ok(Outcome::Skipped("no language's library can be had here".to_owned()));
+    }
+    Ok(Outcome::Passed)
 }

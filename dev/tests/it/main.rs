@@ -22,6 +22,7 @@ mod network;
 mod operator;
 mod overload;
 mod permissions;
+mod proof;
 mod reconnect;
 mod relay;
 mod secrets;
