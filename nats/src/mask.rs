@@ -35,15 +35,16 @@ pub fn scrub_reply(text: &str, address: &str, code: &str, limit: usize) -> Strin
 }
 
 fn replace_ignoring_case(text: &str, needle: &str, with: &str) -> String {
-    let (needle, mut rest, mut out) = (needle.to_ascii_lowercase(), text, String::with_capacity(text.len()));
+    // Folded once: a server may repeat the needle as often as its longest reply holds it.
+    let (needle, folded) = (needle.to_ascii_lowercase(), text.to_ascii_lowercase());
+    let (mut done, mut out) = (0, String::with_capacity(text.len()));
     // ASCII lower-casing keeps byte positions, so a position in the folded text is one in the text itself.
-    while let Some(at) = rest.to_ascii_lowercase().find(&needle) {
-        let (before, found) = rest.split_at(at);
-        out.push_str(before);
+    for (at, found) in folded.match_indices(&needle) {
+        out.push_str(text.get(done..at).unwrap_or_default());
         out.push_str(with);
-        rest = found.get(needle.len()..).unwrap_or_default();
+        done = at + found.len();
     }
-    out.push_str(rest);
+    out.push_str(text.get(done..).unwrap_or_default());
     out
 }
 
