@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::altcha::Policy;
 use crate::limits::Limits;
 use crate::store::CodePolicy;
 use crate::watched_file::WatchedFile;
@@ -43,6 +44,8 @@ pub struct App {
     pub policy: CodePolicy,
     /// What else is limited.
     pub quotas: Quotas,
+    /// When a request has to bring proof of work.
+    pub proof_of_work: Policy,
 }
 
 /// Limits that reach over recipients.

@@ -9,10 +9,12 @@ use otp_nats::keys::KeyList;
 use otp_nats::settings::{List, Settings};
 use otp_nats::stream::RETENTION_GRACE;
 
+use crate::altcha::{Cost, Policy};
 use crate::apps::{App, Origins, Quotas, file};
 use crate::client_ip::TrustedProxies;
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
+use crate::lists::{self, ListFiles};
 use crate::store::{CodePolicy, MAX_ATTEMPTS, RedisUrl};
 
 /// What the cooldown doubles up to.
@@ -56,6 +58,10 @@ pub struct Config {
     pub total_budget: Option<u64>,
     /// The file of applications.
     pub apps_file: Option<PathBuf>,
+    /// How much work a proof of work is.
+    pub proof_of_work_cost: Cost,
+    /// Lists of domains and recipients.
+    pub lists: ListFiles,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// DNS servers, none for the system's.
@@ -81,6 +87,9 @@ impl Config {
         let audience = settings.or("OTP_AUDIENCE", "open", "aud of the proof in open mode");
         let token_ttl = settings.or("OTP_TOKEN_TTL", "10m", "Life of a proof");
         let asking = Asking::read(settings, bus.as_ref().map(|bus| bus.streams.code_ttl));
+        let proof_of_work_cost =
+            settings.or("OTP_PROOF_OF_WORK_COST", "2000", "Keys that a client derives on average, more under pressure");
+        let lists = read_lists(settings);
         let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose X-Forwarded-For is believed");
         let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
         let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
@@ -106,6 +115,8 @@ impl Config {
             open: asking.open,
             apps_file: asking.apps_file,
             total_budget: asking.total_budget,
+            proof_of_work_cost: proof_of_work_cost?,
+            lists: lists?,
             trusted_proxies: trusted_proxies?,
             dns_servers: dns_servers?,
             dns_policy: dns_policy?,
@@ -136,6 +147,8 @@ impl Asking {
         let domain = settings.or("OTP_LIMIT_DOMAIN", "off", "Mails of an app to the addresses of a domain");
         let app = settings.or("OTP_LIMIT_APP", "off", "Mails of an app, and of open mode");
         let status = settings.or("OTP_LIMIT_STATUS", "600/1m", "Reads of a verification");
+        let proof_of_work: Option<Policy> =
+            settings.or("OTP_PROOF_OF_WORK", "off", "When a request has to bring proof of work");
         let total_budget: Option<Option<u64>> =
             settings.optional("OTP_DAILY_BUDGET", "Mails of all together a day (UTC), unset for any number");
         if open == Some(false) && apps_file == Some(None) {
@@ -154,6 +167,7 @@ impl Asking {
             locale: String::new(),
             code_length: code_length?,
             policy: policy?,
+            proof_of_work: proof_of_work?,
             quotas: Quotas { ip: ip?, domain: domain?, app: app?, daily_budget: None, status: status? },
         };
         let apps_file = apps_file?;
@@ -166,6 +180,13 @@ impl Asking {
         }
         Some(Self { defaults, open: open?, apps_file, total_budget: total_budget? })
     }
+}
+
+fn read_lists(settings: &mut Settings<'_>) -> Option<ListFiles> {
+    let disposable = settings.optional(lists::DISPOSABLE, "Domains whose mailboxes are thrown away, a line for each");
+    let allowed = settings.optional(lists::ALLOWED, "Domains that are not, whatever that list says");
+    let blocked = settings.optional(lists::BLOCKED, "Domains and recipients that never get mail");
+    Some(ListFiles { disposable: disposable?, allowed: allowed?, blocked: blocked? })
 }
 
 struct Keys {

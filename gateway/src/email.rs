@@ -138,7 +138,7 @@ fn unquote(inner: &str) -> Option<String> {
 }
 
 /// The domain by IDNA 2008 with UTS 46 mapping, lower case, or `None`.
-fn ascii_domain(domain: &str) -> Option<String> {
+pub(crate) fn ascii_domain(domain: &str) -> Option<String> {
     // A leading bracket is an address literal; a trailing dot is no part of a mailbox.
     if domain.is_empty() || domain.len() > MAX_ADDRESS || domain.ends_with('.') {
         return None;

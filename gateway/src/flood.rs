@@ -8,8 +8,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::middleware::StateInformationMiddleware;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::altcha::Level;
 use crate::client_ip::limited_network;
 use crate::limits::Violation;
 
@@ -24,30 +26,34 @@ pub const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// Token buckets by network.
 #[derive(Debug)]
 pub struct FloodGate {
-    buckets: DefaultKeyedRateLimiter<IpAddr>,
+    buckets: DefaultKeyedRateLimiter<IpAddr, StateInformationMiddleware>,
     clock: DefaultClock,
 }
 
 impl Default for FloodGate {
     fn default() -> Self {
         Self {
-            buckets: DefaultKeyedRateLimiter::dashmap(Quota::per_second(RATE).allow_burst(BURST)),
+            buckets: RateLimiter::dashmap(Quota::per_second(RATE).allow_burst(BURST)).with_middleware(),
             clock: DefaultClock::default(),
         }
     }
 }
 
 impl FloodGate {
-    /// Lets a request through or says how long to wait.
+    /// Lets a request through and says how full the bucket of its network's requests is, or how long to wait.
     ///
     /// # Errors
     /// The network has no tokens left.
-    pub fn pass(&self, client: IpAddr) -> Result<(), Violation> {
-        self.buckets.check_key(&limited_network(client)).map_err(|not_until| Violation {
-            policy: "flood".to_owned(),
-            quota: BURST.get(),
-            window: Duration::from_secs(u64::from(BURST.get() / RATE.get())),
-            retry_after: not_until.wait_time_from(self.clock.now()),
+    pub fn pass(&self, client: IpAddr) -> Result<Level, Violation> {
+        let passed = self.buckets.check_key(&limited_network(client));
+        let used = |left: u32| BURST.get().saturating_sub(left);
+        passed.map(|state| Level::at(used(state.remaining_burst_capacity()), BURST.get())).map_err(|not_until| {
+            Violation {
+                policy: "flood".to_owned(),
+                quota: BURST.get(),
+                window: Duration::from_secs(u64::from(BURST.get() / RATE.get())),
+                retry_after: not_until.wait_time_from(self.clock.now()),
+            }
         })
     }
 
@@ -66,6 +72,11 @@ mod tests {
     fn a_burst_passes_and_the_flood_does_not() {
         let gate = FloodGate::default();
         let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let levels: Vec<u8> = (0..500).filter_map(|_| gate.pass(client).ok()).map(u8::from).collect();
+        assert!(levels.is_sorted() || levels.len() == 500, "{levels:?}");
+        assert_eq!(levels.first(), Some(&0));
+        assert!(levels.contains(&1), "{levels:?}");
+        let client: IpAddr = "192.0.2.3".parse().unwrap();
         let passed = (0..2000).filter(|_| gate.pass(client).is_ok()).count();
         assert!((500..1500).contains(&passed), "{passed}");
         let violation = gate.pass(client).unwrap_err();

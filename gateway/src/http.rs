@@ -15,6 +15,7 @@ use otp_nats::trace::{self, TraceParent};
 use tower::Service;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::altcha::Level;
 use crate::client_ip::TrustedProxies;
 use crate::flood::FloodGate;
 use crate::problem::{Problem, ProblemSlug};
@@ -22,9 +23,12 @@ use crate::verification::Verifications;
 
 mod access;
 mod body;
+mod challenge;
 mod check;
 mod create;
 mod existing;
+#[doc(hidden)]
+pub mod fuzz;
 mod page;
 
 /// What a browser may keep of a preflight's answer.
@@ -50,11 +54,14 @@ pub struct Peer(pub IpAddr);
 struct Caller {
     client: IpAddr,
     trace: TraceParent,
+    /// How full the flood gate is for the client's network.
+    flood: Level,
 }
 
 /// All routes.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     let api = Router::new()
+        .route("/v1/challenge", routing::get(challenge::challenge))
         .route("/v1/verifications", routing::post(create::create))
         .route("/v1/verifications/{id}", routing::get(existing::status).delete(existing::cancel))
         .route("/v1/verifications/{id}/check", routing::post(check::check))
@@ -89,13 +96,15 @@ async fn watched(
     let parent =
         request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);
     let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
-    request.extensions_mut().insert(Caller { client, trace });
     let route = route(request.extensions().get::<MatchedPath>());
     // An application's server stands for all its users; what it may do is limited for the application.
     let gate = gateway.flood.as_ref().filter(|_| !gateway.is_server(request.headers()));
-    let passed = gate.map_or(Ok(()), |flood| flood.pass(client));
+    let passed = gate.map_or(Ok(Level::LEAST), |gate| gate.pass(client));
     let response = match passed {
-        Ok(()) => next.run(request).await,
+        Ok(flood) => {
+            request.extensions_mut().insert(Caller { client, trace, flood });
+            next.run(request).await
+        }
         Err(violation) => {
             gateway.verifications.metrics.refused(&violation.policy);
             Problem::RateLimited(vec![violation]).into_response()
@@ -109,6 +118,7 @@ async fn watched(
 /// The route's pattern as metrics name it: never a path that a client wrote.
 fn route(matched: Option<&MatchedPath>) -> &'static str {
     match matched.map(MatchedPath::as_str) {
+        Some("/v1/challenge") => "challenge",
         Some("/v1/verifications") => "create",
         Some("/v1/verifications/{id}") => "verification",
         Some("/v1/verifications/{id}/check") => "check",

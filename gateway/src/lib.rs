@@ -13,6 +13,7 @@ pub mod flood;
 pub mod http;
 pub mod keys;
 pub mod limits;
+pub mod lists;
 pub mod metrics;
 pub mod outbox;
 pub mod problem;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use otp_gateway::apps::key;
-use otp_gateway::{Config, Server, keys};
+use otp_gateway::{Config, Server, keys, lists};
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, print, run_service, usage};
 
@@ -14,13 +14,17 @@ const SERVICE: Service = Service {
     commands: "       otp-gateway keys    print a fresh set of keys\n       \
                otp-gateway keys --write DIR [--routes HOST:PORT,...]    write what lacks of a set to DIR/PURPOSE/keys, and \
                passwords for NATS, its nodes and Redis\n       \
-               otp-gateway app-keys    print fresh keys of an application, and their hashes for OTP_APPS_FILE\n",
+               otp-gateway app-keys    print fresh keys of an application, and their hashes for OTP_APPS_FILE\n       \
+               otp-gateway blocked-hash    turn addresses from standard input into lines for OTP_BLOCKED_FILE\n",
 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
+        ["blocked-hash"] => {
+            said(lists::command::hash_lines(&ProcessEnvironment, std::io::stdin().lock()).map(|text| print(&text)))
+        }
         ["keys"] => said(keys::fresh_set().map(|set| print(&set))),
         ["keys", "--write", dir] => said(keys::write_missing(Path::new(dir)).map(|text| print(&text))),
         ["keys", "--write", dir, "--routes", nodes] => {

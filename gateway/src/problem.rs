@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::altcha::{Challenge, Refusal};
 use crate::email::InvalidEmail;
 use crate::limits::Violation;
 
@@ -25,6 +26,20 @@ pub enum Problem {
     InvalidEmail(InvalidEmail),
     /// The domain takes no mail.
     UndeliverableDomain,
+    /// Mailboxes of the domain are thrown away after use.
+    DisposableDomain,
+    /// The request has to bring proof of work.
+    ProofOfWorkRequired {
+        /// What to solve.
+        challenge: Box<Challenge>,
+    },
+    /// The proof of work does not count.
+    InvalidProofOfWork {
+        /// Why.
+        refusal: Refusal,
+        /// What to solve instead.
+        challenge: Box<Challenge>,
+    },
     /// A limit refuses; the first is the one to wait longest for.
     RateLimited(Vec<Violation>),
     /// The code is wrong.
@@ -78,6 +93,9 @@ impl Problem {
             Self::RequestTimeout => "request-timeout",
             Self::InvalidEmail(_) => "invalid-email",
             Self::UndeliverableDomain => "undeliverable-domain",
+            Self::DisposableDomain => "disposable-domain",
+            Self::ProofOfWorkRequired { .. } => "proof-of-work-required",
+            Self::InvalidProofOfWork { .. } => "invalid-proof-of-work",
             Self::RateLimited(_) => "rate-limited",
             Self::IncorrectCode { .. } => "incorrect-code",
             Self::AttemptsExhausted { .. } => "attempts-exhausted",
@@ -112,8 +130,11 @@ impl Problem {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidEmail(_)
             | Self::UndeliverableDomain
+            | Self::DisposableDomain
+            | Self::InvalidProofOfWork { .. }
             | Self::IncorrectCode { .. }
             | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::ProofOfWorkRequired { .. } => StatusCode::PRECONDITION_REQUIRED,
             Self::RateLimited(_) | Self::AttemptsExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -129,6 +150,9 @@ impl Problem {
             Self::RequestTimeout => "The body did not arrive in time",
             Self::InvalidEmail(_) => "This is not an e-mail address",
             Self::UndeliverableDomain => "This domain does not take mail",
+            Self::DisposableDomain => "Mailboxes of this domain are thrown away after use",
+            Self::ProofOfWorkRequired { .. } => "The request needs a proof of work",
+            Self::InvalidProofOfWork { .. } => "The proof of work does not count",
             Self::RateLimited(_) => "Too many requests",
             Self::IncorrectCode { .. } => "The code is wrong",
             Self::AttemptsExhausted { .. } => "Too many wrong codes",
@@ -175,6 +199,13 @@ impl Problem {
             }
             Self::InvalidEmail(reason) => {
                 members.insert("detail".into(), json!(reason.to_string()));
+            }
+            Self::ProofOfWorkRequired { challenge } => {
+                members.insert("challenge".into(), json!(challenge));
+            }
+            Self::InvalidProofOfWork { refusal, challenge } => {
+                members.insert("reason".into(), json!(refusal.as_str()));
+                members.insert("challenge".into(), json!(challenge));
             }
             Self::IncorrectCode { attempts_left } => {
                 members.insert("attempts_left".into(), json!(attempts_left));

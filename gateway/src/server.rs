@@ -16,11 +16,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::altcha::{Altcha, ProofMetrics};
 use crate::apps::{App, Apps, Registry as AppRegistry, file};
 use crate::config::{APPS_FILE, Config};
 use crate::domain::{DomainCheck, ResolverFault};
 use crate::flood::{FloodGate, TIDY_EVERY};
 use crate::http::{self, Gateway, Peer};
+use crate::lists::Lists;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::recipient::Ids;
@@ -55,6 +57,9 @@ pub enum ServerFault {
     /// The file of applications has become faulty since it was checked.
     #[error("{APPS_FILE}: {0}")]
     Apps(FileFault),
+    /// A list of domains or recipients cannot be used.
+    #[error("{0}: {1}")]
+    List(&'static str, FileFault),
 }
 
 /// The gateway, bound to its ports.
@@ -92,6 +97,10 @@ impl Server {
             domains: DomainCheck::new(&config.dns_servers)?,
             dns_policy: config.dns_policy,
             total_budget: config.total_budget,
+            altcha: Altcha::new(config.hash_keys.clone(), config.proof_of_work_cost),
+            proofs: ProofMetrics::new(&mut registry),
+            lists: Lists::open(config.lists, &config.hash_keys)
+                .map_err(|(name, fault)| ServerFault::List(name, fault))?,
             seal_keys: config.seal_keys,
             ticket_keys: config.ticket_keys,
             hash_keys: config.hash_keys,
@@ -130,6 +139,7 @@ impl Server {
         let stop_admin = CancellationToken::new();
         let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
         let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
+        gateway.verifications.lists.watch(&files, &stop_admin);
         if let AppRegistry::File(apps) = &gateway.verifications.apps {
             tokio::spawn(apps.clone().watch(files, stop_admin.clone()));
         }

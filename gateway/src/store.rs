@@ -247,6 +247,16 @@ impl Store {
         Claimed::read(&self.caller.run(&call).await?)
     }
 
+    /// What became of a request under an idempotency key, without claiming it; `None` when it is free for this request.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub async fn recall(&self, key: &str, fingerprint: &str) -> Result<Option<Claimed>, StoreFault> {
+        let call = Call::new(&Scripts::shared().recall).key(idempotency_key(key)).arg(fingerprint);
+        let answer = self.caller.run(&call).await?;
+        if text(&answer, 0)? == "nothing" { Ok(None) } else { Claimed::read(&answer).map(Some) }
+    }
+
     /// Ends the work under an idempotency key: with an answer to repeat, or open for another try.
     ///
     /// # Errors

@@ -14,10 +14,12 @@ use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use crate::altcha::{Altcha, Level, ProofMetrics, Solved};
 use crate::apps::{App, Registry};
 use crate::code::Code;
 use crate::domain::{DnsPolicy, DomainCheck};
 use crate::email::EmailAddress;
+use crate::lists::Lists;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
@@ -28,6 +30,7 @@ use crate::token::{Proof, TokenSigner};
 
 mod guards;
 mod idempotency;
+mod proof_of_work;
 mod quotas;
 mod resend;
 mod status;
@@ -62,6 +65,12 @@ pub struct Verifications {
     pub total_budget: Option<u64>,
     /// Whether domains are checked.
     pub dns_policy: DnsPolicy,
+    /// Proof of work.
+    pub altcha: Altcha,
+    /// What became of it.
+    pub proofs: ProofMetrics,
+    /// Domains and recipients that get no mail.
+    pub lists: Lists,
     /// Seals requests.
     pub seal_keys: KeyList,
     /// Signs tickets.
@@ -89,6 +98,12 @@ pub struct NewVerification {
     pub metadata: Option<serde_json::Value>,
     /// Who asks, as far as that is known: an application's server need not say whom it asks for.
     pub client: Option<IpAddr>,
+    /// Whether the application's own server asks.
+    pub is_server: bool,
+    /// Proof of work, as a widget submits it.
+    pub altcha: Option<String>,
+    /// How full the flood gate is for the client's network.
+    pub flood: Level,
     /// The trace that the request belongs to.
     pub trace: TraceParent,
 }
@@ -137,10 +152,15 @@ impl Verifications {
     /// # Errors
     /// The problem that the client is told.
     pub async fn create(&self, new: &NewVerification, key: Option<&IdempotencyKey>) -> Result<Accepted, Problem> {
+        self.check_lists(new.email.domain())?;
+        let proof = self.weigh_proof(new).await;
         let fresh = self.ids.mint(&new.app, &new.email).map_err(|_| Problem::Internal)?;
         match key {
-            None => self.issue(fresh, new).await.map(|times| self.accepted(&new.app, fresh, new.email.masked(), times)),
-            Some(key) => self.create_once(fresh, new, key).await,
+            None => self
+                .issue(fresh, new, proof?)
+                .await
+                .map(|times| self.accepted(&new.app, fresh, new.email.masked(), times)),
+            Some(key) => self.create_once(fresh, new, key, proof).await,
         }
     }
 
@@ -213,13 +233,29 @@ impl Verifications {
     }
 
     /// Issues and publishes; a request that is not accepted in the end has spent nothing.
-    async fn issue(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
+    async fn issue(&self, id: VerificationId, new: &NewVerification, proof: Option<Solved>) -> Result<Terms, Problem> {
         let mut quotas = self.network_quota(&new.app, new.client);
         quotas.extend(self.mail_quotas(&new.app, new.email.domain(), Share::New));
         let taken = self.take(quotas).await?;
-        let result = self.issue_taken(id, new).await;
+        let result = self.issue_proved(id, new, proof).await;
         if result.is_err() {
             self.give_back(taken).await;
+        }
+        result
+    }
+
+    async fn issue_proved(
+        &self,
+        id: VerificationId,
+        new: &NewVerification,
+        proof: Option<Solved>,
+    ) -> Result<Terms, Problem> {
+        let Some(solved) = proof else { return self.issue_taken(id, new).await };
+        let redeemed = self.redeem(&id, &new.app, &solved).await?;
+        let result = self.issue_taken(id, new).await;
+        match result {
+            Ok(_) => self.proofs.accepted(),
+            Err(_) => self.store.unredeem(redeemed).await,
         }
         result
     }
@@ -275,6 +311,7 @@ impl Verifications {
             app: app.name.clone(),
             sender: app.sender.clone(),
             templates: app.templates.clone(),
+            blocked: self.is_blocked(&record.email),
         };
         let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
         let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };

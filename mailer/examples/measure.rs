@@ -67,6 +67,7 @@ fn request(keys: &KeyList, number: u32) -> Outcome<Event> {
         app: "Example".to_owned(),
         sender: String::new(),
         templates: String::new(),
+        blocked: false,
     };
     let sealed = mail.seal(keys, &id, 1)?;
     let at = Timestamp::now();
@@ -87,6 +88,7 @@ fn writing() -> Outcome<Duration> {
         app: "Example".to_owned(),
         sender: String::new(),
         templates: String::new(),
+        blocked: false,
     };
     let (started, rounds) = (Instant::now(), 5000);
     for _ in 0..rounds {

@@ -151,6 +151,11 @@ impl Mailer {
         let Ok(request) = MailRequest::open(&self.keys, &task.id, task.generation, &task.sealed) else {
             return self.give_up(task, Reason::Unreadable, None).await;
         };
+        let processing = task.event(Body::Processing { attempt: task.attempt });
+        if request.blocked {
+            self.bus.publish_best_effort(&processing, task.trace()).await;
+            return self.give_up(task, Reason::Refused, None).await;
+        }
         let occasion = Occasion {
             id: task.id,
             generation: task.generation,
@@ -167,7 +172,6 @@ impl Mailer {
                 return Verdict::RetryAfter(TEMPLATE_PAUSE);
             }
         };
-        let processing = task.event(Body::Processing { attempt: task.attempt });
         self.bus.publish_best_effort(&processing, task.trace()).await;
         match self.relays.deliver(&mail).await {
             Delivery::Sent { relay, reply } => self.sent(task, &request, &relay, &reply.to_string()).await,

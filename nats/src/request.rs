@@ -26,6 +26,8 @@ pub struct MailRequest {
     pub sender: String,
     /// The folder of the application's templates under the mailer's, or empty for the mailer's own.
     pub templates: String,
+    /// Whether the recipient is to get no mail: the request is to fail as where a mail server refuses the address.
+    pub blocked: bool,
 }
 
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -38,6 +40,8 @@ struct Wire {
     sender: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     templates: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    blocked: bool,
 }
 
 impl MailRequest {
@@ -53,6 +57,7 @@ impl MailRequest {
             app: self.app.clone(),
             sender: self.sender.clone(),
             templates: self.templates.clone(),
+            blocked: self.blocked,
         };
         let plaintext = Zeroizing::new(serde_json::to_vec(&wire).map_err(|_| SealError::Malformed)?);
         seal::seal(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), &plaintext)
@@ -72,6 +77,7 @@ impl MailRequest {
             app: wire.app.clone(),
             sender: wire.sender.clone(),
             templates: wire.templates.clone(),
+            blocked: wire.blocked,
         })
     }
 }
@@ -135,6 +141,7 @@ mod tests {
             app: String::new(),
             sender: "Shop <codes@shop.example.com>".into(),
             templates: "shop".into(),
+            blocked: false,
         };
         let shown = format!("{request:?}");
         assert!(!shown.contains("alice") && !shown.contains("012345"));

@@ -83,7 +83,9 @@ fn nothing_of_a_challenge_can_be_changed() {
         ("salt", json!("00")),
     ] {
         assert_eq!(refused(&|v| v["challenge"]["parameters"][member] = value.clone()), Refusal::Forged, "{member}");
-        let missing = refused(&|v| drop(v["challenge"]["parameters"].as_object_mut().unwrap().remove(member)));
+        let missing = refused(&|v| {
+            v["challenge"]["parameters"].as_object_mut().unwrap().remove(member);
+        });
         assert_eq!(missing, Refusal::Malformed, "{member}");
     }
     assert_eq!(refused(&|v| v["challenge"]["signature"] = json!("")), Refusal::Forged);

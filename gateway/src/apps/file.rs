@@ -69,6 +69,7 @@ struct Entry {
     limit_domain: Option<String>,
     limit_app: Option<String>,
     daily_budget: Option<u64>,
+    proof_of_work: Option<String>,
     limit_status: Option<String>,
 }
 
@@ -152,6 +153,7 @@ impl Reader<'_> {
                 guesses: self.parsed("limit_guesses", entry.limit_guesses, &defaults.policy.guesses),
                 ..defaults.policy
             },
+            proof_of_work: self.parsed("proof_of_work", entry.proof_of_work, &defaults.proof_of_work),
             quotas: Quotas {
                 ip: self.parsed("limit_ip", entry.limit_ip, &defaults.quotas.ip),
                 domain: self.parsed("limit_domain", entry.limit_domain, &defaults.quotas.domain),

@@ -22,6 +22,8 @@ pub(super) struct Asker {
     pub(super) app: Arc<App>,
     /// Whose network limits count on; `None` when the application's server does not say.
     pub(super) client: Option<IpAddr>,
+    /// Whether it is the application's own server.
+    pub(super) is_server: bool,
 }
 
 impl Gateway {
@@ -30,19 +32,21 @@ impl Gateway {
         let apps = self.verifications.apps.current();
         let Some(key) = bearer(headers) else {
             let app = apps.open().map(Arc::clone).ok_or(Problem::Unauthorized)?;
-            return Ok(Asker { app, client: Some(caller.client) });
+            return Ok(Asker { app, client: Some(caller.client), is_server: false });
         };
         let (kind, app) = apps.with_key(key).ok_or(Problem::Unauthorized)?;
-        Ok(Asker { client: client(kind, app, headers, caller)?, app: Arc::clone(app) })
+        let is_server = kind == KeyKind::Secret;
+        Ok(Asker { client: client(kind, app, headers, caller)?, app: Arc::clone(app), is_server })
     }
 
     /// Who acts on a verification: whoever knows its id may, and a key that is shown must be its application's.
     pub(super) fn actor(&self, id: &VerificationId, headers: &HeaderMap, caller: Caller) -> Result<Asker, Problem> {
         let app = self.verifications.app_of(id)?;
-        let Some(key) = bearer(headers) else { return Ok(Asker { app, client: Some(caller.client) }) };
+        let person = |app| Asker { app, client: Some(caller.client), is_server: false };
+        let Some(key) = bearer(headers) else { return Ok(person(app)) };
         // A ticket proves more than the id, which is enough here.
         if self.verifications.is_ticket(id, key) {
-            return Ok(Asker { app, client: Some(caller.client) });
+            return Ok(person(app));
         }
         let asker = self.asker(headers, caller)?;
         if asker.app.id == app.id { Ok(asker) } else { Err(Problem::Unauthorized) }

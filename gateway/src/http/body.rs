@@ -1,5 +1,6 @@
 //! JSON bodies: bounded in size and time, of exactly the expected shape.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -27,11 +28,27 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     let body = axum::body::to_bytes(request.into_body(), MAX_BODY);
     let bytes = match tokio::time::timeout(BODY_WITHIN, body).await {
         Ok(Ok(bytes)) => bytes,
-        // The connection broke, or the body is too large; only the latter has someone to read the answer.
+        Ok(Err(error)) if is_broken(&error) => {
+            return Err(Problem::MalformedRequest("a body that breaks off".to_owned()));
+        }
         Ok(Err(_)) => return Err(Problem::PayloadTooLarge),
         Err(_elapsed) => return Err(Problem::RequestTimeout),
     };
-    serde_json::from_slice(&bytes).map_err(|error| malformed(&error))
+    parse(&bytes)
+}
+
+/// What a body says.
+///
+/// # Errors
+/// [`Problem::MalformedRequest`]
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+}
+
+/// Whether a body could not be read because of its chunks or its connection, and not because of its size.
+fn is_broken(error: &axum::Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.any(|cause| cause.is::<hyper::Error>())
 }
 
 fn is_json(content_type: Option<&HeaderValue>) -> bool {

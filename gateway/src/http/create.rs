@@ -31,6 +31,39 @@ struct Body {
     purpose: Option<String>,
     locale: Option<String>,
     metadata: Option<Map<String, Value>>,
+    altcha: Option<String>,
+}
+
+/// What is asked for, parsed.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) email: EmailAddress,
+    pub(super) purpose: Option<String>,
+    pub(super) locale: Option<String>,
+    pub(super) metadata: Option<Value>,
+    pub(super) altcha: Option<String>,
+}
+
+impl TryFrom<Body> for Wanted {
+    type Error = Problem;
+
+    fn try_from(body: Body) -> Result<Self, Problem> {
+        Ok(Self {
+            email: EmailAddress::parse(body.email.expose_secret()).map_err(Problem::InvalidEmail)?,
+            purpose: body.purpose.map(purpose).transpose()?,
+            locale: body.locale.map(locale).transpose()?,
+            metadata: body.metadata.map(metadata).transpose()?,
+            altcha: body.altcha,
+        })
+    }
+}
+
+/// Reads a body's bytes.
+///
+/// # Errors
+/// The problem that the client is told.
+pub(super) fn wanted(bytes: &[u8]) -> Result<Wanted, Problem> {
+    body::parse::<Body>(bytes)?.try_into()
 }
 
 pub(super) async fn create(
@@ -38,7 +71,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Asker { app, client } = gateway.asker(request.headers(), caller)?;
+    let Asker { app, client, is_server } = gateway.asker(request.headers(), caller)?;
     let key =
         request.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes())).transpose()?;
     let accepted_language = request
@@ -46,13 +79,16 @@ pub(super) async fn create(
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok())
         .and_then(preferred_language);
-    let body: Body = body::read(request).await?;
+    let Wanted { email, purpose, locale, metadata, altcha } = body::read::<Body>(request).await?.try_into()?;
     let new = NewVerification {
-        email: EmailAddress::parse(body.email.expose_secret()).map_err(Problem::InvalidEmail)?,
-        purpose: body.purpose.map(purpose).transpose()?,
-        locale: body.locale.map(locale).transpose()?.or(accepted_language).unwrap_or_else(|| app.locale.clone()),
-        metadata: body.metadata.map(metadata).transpose()?,
+        email,
+        purpose,
+        locale: locale.or(accepted_language).unwrap_or_else(|| app.locale.clone()),
+        metadata,
+        altcha,
         client,
+        is_server,
+        flood: caller.flood,
         app,
         trace: caller.trace,
     };
@@ -87,7 +123,7 @@ fn malformed(why: &str) -> Problem {
 }
 
 /// The first language of `Accept-Language`, which browsers put first by preference; nothing when it is odd.
-fn preferred_language(header: &str) -> Option<String> {
+pub(super) fn preferred_language(header: &str) -> Option<String> {
     let first = header.split([',', ';']).next().unwrap_or_default().trim();
     locale(first.to_owned()).ok().filter(|language| !language.is_empty())
 }

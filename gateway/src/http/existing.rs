@@ -45,7 +45,7 @@ pub(super) async fn resend(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = parse(&id)?;
-    let Asker { app, client } = gateway.actor(&id, request.headers(), caller)?;
+    let Asker { app, client, .. } = gateway.actor(&id, request.headers(), caller)?;
     let accepted = gateway.verifications.resend(&app, id, client, caller.trace).await?;
     Ok(create::accepted_answer(&accepted))
 }

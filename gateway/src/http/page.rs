@@ -51,7 +51,7 @@ struct Page {
 fn content_security_policy(events_url: &str) -> HeaderValue {
     let origin = events_url.split('/').take(3).collect::<Vec<_>>().join("/");
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {origin}; \
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {origin}; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))

@@ -12,6 +12,9 @@ fn every_variant() -> Vec<Problem> {
         Problem::RequestTimeout,
         Problem::InvalidEmail(InvalidEmail::BadDomain),
         Problem::UndeliverableDomain,
+        Problem::DisposableDomain,
+        Problem::ProofOfWorkRequired { challenge: golden() },
+        Problem::InvalidProofOfWork { refusal: crate::altcha::Refusal::TooEasy, challenge: golden() },
         Problem::RateLimited(vec![
             Violation::of("recipient", limit, Duration::from_millis(1500)),
             Violation::of(
@@ -36,6 +39,12 @@ fn every_variant() -> Vec<Problem> {
         Problem::Unavailable,
         Problem::Internal,
     ]
+}
+
+/// The challenge that the web client's tests read.
+fn golden() -> Box<crate::altcha::Challenge> {
+    let golden: Value = serde_json::from_str(include_str!("../../golden/altcha.json")).unwrap();
+    serde_json::from_value(golden["challenge"].clone()).unwrap()
 }
 
 #[test]

@@ -96,10 +96,6 @@ pub(super) fn suffix(id: &VerificationId) -> &str {
     id.as_str().get(otp_nats::id::TAG_LENGTH..).unwrap_or_default()
 }
 
-pub(super) fn network_key(network: &str) -> String {
-    scope_key("ip", network)
-}
-
 pub(super) fn scope_key(kind: &str, name: &str) -> String {
     format!("otp:{{{kind}-{name}}}")
 }

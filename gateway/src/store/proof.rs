@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::call::{Call, millis, network_key, redeemed_key};
+use super::call::{Call, millis, redeemed_key, scope_key};
 use super::outcome::{fault, integer, text};
 use super::scripts::Scripts;
 use super::undo::Spent;
-use super::{Store, StoreFault, nonce};
+use super::{Scope, Store, StoreFault, nonce};
 use crate::altcha::Level;
 use crate::limits::Limits;
 use otp_nats::VerificationId;
@@ -40,16 +40,12 @@ impl Store {
         self.undo.now(redeemed.0).await;
     }
 
-    /// How full the fullest of a network's limits is.
+    /// How full the fullest of a scope's limits is.
     ///
     /// # Errors
     /// Redis is away.
-    pub async fn pressure(&self, network: &str, limits: &Limits) -> Result<Level, StoreFault> {
-        self.fullness(network_key(network), limits).await
-    }
-
-    async fn fullness(&self, times: String, limits: &Limits) -> Result<Level, StoreFault> {
-        let mut call = Call::new(&Scripts::shared().pressure).key(times);
+    pub async fn pressure(&self, scope: &Scope, limits: &Limits) -> Result<Level, StoreFault> {
+        let mut call = Call::new(&Scripts::shared().pressure).key(scope_key(scope.kind, &scope.name));
         for limit in limits.as_slice() {
             call = call.arg(millis(limit.period));
             for threshold in Level::thresholds(limit.count) {

@@ -46,6 +46,7 @@ pub(super) struct Scripts {
     pub(super) undo_redeem: Script,
     pub(super) pressure: Script,
     pub(super) claim: Script,
+    pub(super) recall: Script,
     pub(super) settle: Script,
     pub(super) clock: Script,
 }
@@ -69,6 +70,7 @@ impl Scripts {
             undo_redeem: Script::new(include_str!("scripts/undo_redeem.lua")),
             pressure: Script::new(include_str!("scripts/pressure.lua")),
             claim: Script::new(include_str!("scripts/claim.lua")),
+            recall: Script::new(include_str!("scripts/recall.lua")),
             settle: Script::new(include_str!("scripts/settle.lua")),
             clock: Script::new(include_str!("scripts/clock.lua")),
         });

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use otp_nats::ticket::Ticket;
 use otp_nats::{Timestamp, VerificationId};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Verifications;
 use crate::apps::App;
 use crate::domain::DnsPolicy;
+use crate::email::EmailAddress;
 use crate::limits::Violation;
+use crate::lists::DomainStanding;
 use crate::problem::Problem;
 use crate::store::StoreFault;
 
@@ -27,6 +30,28 @@ impl Verifications {
     /// it speaks of is gone or about to be.
     pub fn is_ticket(&self, id: &VerificationId, ticket: &str) -> bool {
         Ticket::check(&self.ticket_keys, id, ticket, Timestamp::from_millis(0)).is_ok()
+    }
+
+    /// What the lists say of a domain. A blocked one is told as one that takes no mail: it takes none of ours.
+    pub(super) fn check_lists(&self, domain: &str) -> Result<(), Problem> {
+        match self.lists.domain(domain) {
+            DomainStanding::Good => Ok(()),
+            DomainStanding::Disposable => Err(Problem::DisposableDomain),
+            DomainStanding::Blocked => Err(Problem::UndeliverableDomain),
+        }
+    }
+
+    /// Whether a recipient is to get no mail. The request is not refused: that would tell a stranger that the mailbox's
+    /// owner wants none. The mailer says that it failed, as where a mail server refuses an address.
+    pub(super) fn is_blocked(&self, address: &SecretString) -> bool {
+        let email = EmailAddress::parse(address.expose_secret());
+        let blocked = email.is_ok_and(|email| {
+            self.lists.blocks(&email) || self.lists.domain(email.domain()) == DomainStanding::Blocked
+        });
+        if blocked {
+            self.metrics.refused("blocked");
+        }
+        blocked
     }
 
     pub(super) async fn check_domain(&self, domain: &str) -> Result<(), Problem> {

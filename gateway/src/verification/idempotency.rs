@@ -7,6 +7,7 @@ use otp_nats::VerificationId;
 use secrecy::ExposeSecret;
 
 use super::{Accepted, NewVerification, Verifications};
+use crate::altcha::Solved;
 use crate::problem::Problem;
 use crate::store::{Claimed, Terms};
 
@@ -38,23 +39,39 @@ impl Verifications {
         fresh: VerificationId,
         new: &NewVerification,
         key: &IdempotencyKey,
+        proof: Result<Option<Solved>, Problem>,
     ) -> Result<Accepted, Problem> {
         let name = self.ids.scope(&[b"idempotency", new.app.id.as_bytes(), key.0.as_bytes()]);
         let fingerprint = self.fingerprint(new);
         let life = new.app.policy.ttl + new.app.policy.retention;
+        let proof = match proof {
+            Ok(proof) => proof,
+            // A request that would need a proof claims nothing; one that was answered before needs none.
+            Err(problem) => {
+                return match self.timed(self.store.recall(&name, &fingerprint)).await? {
+                    Some(Claimed::Done(id, answer)) => self.repeated(new, id, &answer),
+                    Some(Claimed::Busy(retry_after)) => Err(Problem::IdempotencyConflict { retry_after }),
+                    Some(Claimed::Other) => Err(Problem::IdempotencyKeyReused),
+                    Some(Claimed::Ours(_)) | None => Err(problem),
+                };
+            }
+        };
         let id = match self.timed(self.store.claim(&name, &fingerprint, &fresh, UNDER_WAY, life)).await? {
             Claimed::Ours(id) => id,
-            Claimed::Done(id, answer) => {
-                let times: Terms = serde_json::from_str(&answer).map_err(|_| Problem::Internal)?;
-                return Ok(self.accepted(&new.app, id, new.email.masked(), times));
-            }
+            Claimed::Done(id, answer) => return self.repeated(new, id, &answer),
             Claimed::Busy(retry_after) => return Err(Problem::IdempotencyConflict { retry_after }),
             Claimed::Other => return Err(Problem::IdempotencyKeyReused),
         };
-        let issued = self.issue(id, new).await;
+        let issued = self.issue(id, new, proof).await;
         let answer = issued.as_ref().ok().and_then(|times| serde_json::to_string(times).ok());
         self.quietly(self.store.settle(&name, answer.as_deref())).await;
         issued.map(|times| self.accepted(&new.app, id, new.email.masked(), times))
+    }
+
+    /// The answer that was given before.
+    fn repeated(&self, new: &NewVerification, id: VerificationId, answer: &str) -> Result<Accepted, Problem> {
+        let times: Terms = serde_json::from_str(answer).map_err(|_| Problem::Internal)?;
+        Ok(self.accepted(&new.app, id, new.email.masked(), times))
     }
 
     /// What makes two requests the same, as a keyed hash.

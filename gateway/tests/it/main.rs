@@ -3,10 +3,12 @@
 #![allow(clippy::print_stdout, reason = "figures that the operations guide gives")]
 
 mod accept;
+mod altcha;
 mod apps;
 mod check;
 mod faults;
 mod limits;
+mod lists;
 mod page;
 mod quotas;
 mod resend;

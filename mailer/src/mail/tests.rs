@@ -17,6 +17,7 @@ fn request(email: &str, locale: &str, app: &str) -> MailRequest {
         app: app.to_owned(),
         sender: String::new(),
         templates: String::new(),
+        blocked: false,
     }
 }
 

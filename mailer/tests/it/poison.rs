@@ -41,6 +41,7 @@ fn poison() -> Vec<Vec<u8>> {
             app: String::new(),
             sender: String::new(),
             templates: String::new(),
+            blocked: false,
         },
         &keys(),
         &ask(8).id,

@@ -73,6 +73,7 @@ impl Ask {
             app: "Tea".to_owned(),
             sender: String::new(),
             templates: String::new(),
+            blocked: false,
         };
         let at = Timestamp::now() - self.age;
         let sealed = request.seal(&keys(), &self.id, self.generation).unwrap();

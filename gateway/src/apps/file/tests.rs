@@ -45,6 +45,7 @@ fn everything_can_be_said() {
         limit_domain = "100/1m"
         limit_app = "1000/1m"
         daily_budget = 50000
+        proof_of_work = "pressure"
         "#
     );
     let apps = read(&text).unwrap();
@@ -52,6 +53,7 @@ fn everything_can_be_said() {
     assert_eq!((shop.code_length, shop.policy.attempts, shop.policy.ttl), (8, 3, Duration::from_secs(120)));
     assert_eq!((shop.policy.cooldown, shop.quotas.daily_budget), (Duration::from_secs(30), Some(50_000)));
     assert!(shop.quotas.ip.is_off() && !shop.quotas.domain.is_off() && !shop.quotas.app.is_off());
+    assert_eq!(shop.proof_of_work, crate::altcha::Policy::Pressure);
     assert!(shop.allowed_origins.allow("http://localhost:5173"));
     assert_eq!((shop.sender.as_str(), shop.templates.as_str()), ("Example Shop <codes@shop.example.com>", "shop"));
 }
