@@ -9,7 +9,6 @@
 import { Api } from './api.js';
 import { BROWSER, EventsClient } from './events-client.js';
 import { Flow } from './flow.js';
-import { prove } from './prover.js';
 import { Session } from './session.js';
 
 /**
@@ -25,7 +24,8 @@ export function createVerification({ endpoint = '', onChange, name = '' }) {
     session: new Session(() => sessionStorage, name),
     openEvents: (subscription) => new EventsClient(subscription),
     clock: BROWSER,
-    prove,
+    // Loaded when it is asked for, which is seldom.
+    prove: async (challenge, signal) => (await import('./prover.js')).prove(challenge, signal),
     onChange,
   });
 }
