@@ -14,8 +14,14 @@ use crate::problem::Problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+pub(super) struct Body {
     code: SecretString,
+}
+
+impl Body {
+    pub(super) fn entered(&self) -> Code {
+        Code::entered(self.code.expose_secret())
+    }
 }
 
 pub(super) async fn check(
@@ -26,7 +32,6 @@ pub(super) async fn check(
 ) -> Result<Response, Problem> {
     let id = id.parse().map_err(|_| Problem::NotFound)?;
     let app = gateway.actor(&id, request.headers(), caller)?.app;
-    let body: Body = body::read(request).await?;
-    let code = Code::entered(body.code.expose_secret());
+    let code = body::read::<Body>(request).await?.entered();
     gateway.verifications.check(&app, id, &code, caller.trace).await.map(|verified| body::answer(&verified))
 }
