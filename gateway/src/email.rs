@@ -155,15 +155,18 @@ pub(crate) fn ascii_domain(domain: &str) -> Option<String> {
     (ascii.len() <= MAX_DOMAIN && named && ascii.split('.').all(label)).then_some(ascii)
 }
 
-/// Folds case and drops what follows a plus sign; Google's domains ignore dots as well and are one.
+/// Folds case and drops what follows a plus sign; Google's domains ignore dots as well and are one. A mailbox of dots
+/// alone stays what it is: none has an empty name.
 fn canonical_form(local: &str, domain: &str) -> String {
     let folded = local.to_lowercase();
     let mailbox = match folded.split_once('+') {
         Some((mailbox, _tag)) if !mailbox.is_empty() => mailbox,
         Some(_) | None => folded.as_str(),
     };
+    let dotless = mailbox.replace('.', "");
     match domain {
-        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", mailbox.replace('.', "")),
+        "gmail.com" | "googlemail.com" if dotless.is_empty() => format!("{mailbox}@gmail.com"),
+        "gmail.com" | "googlemail.com" => format!("{dotless}@gmail.com"),
         _ => format!("{mailbox}@{domain}"),
     }
 }

@@ -80,6 +80,7 @@ fn spellings_of_one_mailbox_count_as_one() {
         ("a.lice@example.com", "a.lice@example.com"),
         ("+tag@example.com", "+tag@example.com"),
         ("\"alice\"@example.com", "alice@example.com"),
+        ("\".\"@gmail.com", ".@gmail.com"),
     ] {
         assert_eq!(canonical(typed), form, "{typed}");
     }
