@@ -62,12 +62,14 @@ COPY --from=build /out/otp-gateway /usr/local/bin/otp-gateway
 USER 0:0
 RUN install -d -m 0700 -o 10001 -g 10001 \
     /volumes /volumes/seal /volumes/ticket /volumes/hash /volumes/signing /volumes/nats /volumes/redis \
-    /volumes/nats-1 /volumes/nats-2 /volumes/nats-3
+    /volumes/nats-1 /volumes/nats-2 /volumes/nats-3 \
+    /volumes/nats-gateway /volumes/nats-mailer /volumes/nats-notifier /volumes/nats-operator /volumes/nats-server \
+    /volumes/redis-gateway /volumes/redis-operator /volumes/redis-server /volumes/tls
 USER 10001:10001
 ENTRYPOINT ["otp-gateway"]
 CMD ["keys", "--write", "/volumes"]
 LABEL org.opencontainers.image.title="distotp-setup" \
-      org.opencontainers.image.description="Makes the keys of a DistOTP in containers, once"
+      org.opencontainers.image.description="Makes the keys and passwords of a DistOTP in containers, once"
 
 # The last one is what a build without --target makes.
 FROM base AS gateway

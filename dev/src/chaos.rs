@@ -131,7 +131,7 @@ async fn under_load(
     notices: &Notices,
 ) -> Result<Report> {
     stack.inbox_tally().start();
-    let follower = Follower::start(&stack.file().nats).await?;
+    let follower = Follower::start(&stack.file()).await?;
     let promises = Arc::new(Promises::default());
     let stop = CancellationToken::new();
     let target = Arc::new(target(stack, settings.rate)?);

@@ -20,10 +20,11 @@ use arguments::Arguments;
 const USAGE: &str = "\
 cargo dev: the local stack and its tests
 
-  cargo dev up [--detach] [--cluster]
+  cargo dev up [--detach] [--cluster] [--tls]
                                      starts servers, inbox, DNS zone and services, and minds them until Ctrl-C;
                                      --detach returns once all are ready; --cluster runs three NATS nodes, with data
-                                     of their own
+                                     of their own; --tls has services and servers speak TLS to each other, with
+                                     certificates of an authority made for this run
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name

@@ -1,11 +1,13 @@
 //! `cargo dev`: the local stack, its system tests and its benchmarks.
 
 pub mod backends;
+pub mod certificates;
 pub mod chaos;
 pub mod command;
 pub mod console;
 pub mod dns;
 pub mod inbox;
+pub mod private;
 pub mod process;
 pub mod program;
 pub mod proxy;

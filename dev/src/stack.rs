@@ -2,6 +2,7 @@
 //!
 //! `cargo dev up` runs one; the system tests run their own in temporary directories on free ports.
 
+mod access;
 mod caller;
 mod control;
 mod keys;
@@ -11,6 +12,7 @@ mod lock;
 mod members;
 mod nats;
 mod notices;
+mod operator;
 mod options;
 mod part;
 mod ports;
@@ -32,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dns::Zone;
 use crate::inbox::Inbox;
+use access::{Access, OPERATOR};
 use links::Links;
 use lock::StackLock;
 use members::{Plan, Planner};
@@ -49,6 +52,7 @@ pub use lock::{holder, stop};
 pub use members::Programs;
 pub use nats::NatsNodes;
 pub use notices::Notices;
+pub use operator::shown;
 pub use options::{Claim, Options};
 pub use part::{Instance, Part};
 pub use ports::{NodePorts, Ports, WantedPorts};
@@ -104,6 +108,7 @@ impl Stack {
     pub async fn start_in(claim: Claim, options: Options) -> Result<Self> {
         let Claim { dir, ports, lock } = claim;
         let keys = keys::kept_in(&dir.join("keys.env"))?;
+        let access = Access::kept_in(&dir, options.tls)?;
         let inbox = Inbox::bind(local(ports.smtp), local(ports.inbox)).await?;
         let zone = Zone::bind(local(ports.dns)).await?;
         let relay = Relay::of(&inbox);
@@ -114,9 +119,9 @@ impl Stack {
         let links = if options.proxied { Links::lay(&ports).await? } else { Links::default() };
         let routes = if options.proxied { Routes::lay(&ports).await? } else { Routes::default() };
         let (programs, caller) = (options.programs, options.caller);
-        let planner = Planner { dir, ports, programs, caller, keys, links, routes };
+        let planner = Planner { dir, ports, programs, caller, keys, access, links, routes };
         clear_logs(&planner.logs());
-        let roster = Arc::new(Roster::keep(&planner.dir, first_content(&planner))?);
+        let roster = Arc::new(Roster::keep(&planner.dir, first_content(&planner)?)?);
         let mut stack = Self {
             members: BTreeMap::new(),
             planner,
@@ -153,7 +158,7 @@ impl Stack {
             (Part::Notifier, ports.notifier, ports.notifier_admin),
         ];
         for (part, port, admin) in each {
-            self.launch(self.planner.service(part.into(), port, admin, &[]));
+            self.launch(self.planner.service(part.into(), port, admin, &[])?);
         }
         for part in Part::SERVICES {
             self.ready_at_first(part.into()).await?;
@@ -185,7 +190,7 @@ impl Stack {
         let numbers = (2..INSTANCES_MAX).map(|number| Instance { part, number });
         let instance = numbers.into_iter().find(|instance| !self.members.contains_key(instance));
         let instance = instance.with_context(|| format!("no more than {INSTANCES_MAX} instances"))?;
-        let plan = self.planner.service(instance, ports::free()?, ports::free()?, settings);
+        let plan = self.planner.service(instance, ports::free()?, ports::free()?, settings)?;
         self.launch(plan);
         if let Err(error) = self.ready_at_first(instance).await {
             self.remove(instance).await?;
@@ -262,26 +267,27 @@ async fn minded(name: &str, run: impl Future<Output = Result<()>>, notices: Noti
     }
 }
 
-fn first_content(planner: &Planner) -> StackFile {
-    let ports = &planner.ports;
+fn first_content(planner: &Planner) -> Result<StackFile> {
+    let (ports, access) = (&planner.ports, &planner.access);
+    let nats = |port| access.nats_url(OPERATOR, local(port));
     let nodes = ports.nats_nodes().instances().map(|node| node.to_string());
-    StackFile {
+    let urls = ports.nats_clients().into_iter().map(nats).collect::<Result<Vec<_>>>()?;
+    Ok(StackFile {
         phase: Phase::Starting,
         gateway: format!("http://127.0.0.1:{}", ports.gateway),
         notifier: format!("ws://127.0.0.1:{}", ports.notifier),
         events: format!("ws://127.0.0.1:{}/v1/events", ports.notifier),
         inbox: format!("http://127.0.0.1:{}", ports.inbox),
         smtp: format!("smtp://127.0.0.1:{}", ports.smtp),
-        nats: format!("nats://127.0.0.1:{}", ports.nats),
-        nats_nodes: nodes
-            .zip(ports.nats_clients().into_iter().map(|port| format!("nats://127.0.0.1:{port}")))
-            .collect(),
-        redis: format!("redis://127.0.0.1:{}", ports.redis),
+        nats: nats(ports.nats)?,
+        nats_nodes: nodes.zip(urls).collect(),
+        redis: access.redis_url(OPERATOR, local(ports.redis))?,
+        tls: access.identity(OPERATOR),
         dns: format!("dns://127.0.0.1:{}", ports.dns),
         admin: BTreeMap::new(),
         pids: BTreeMap::from([("dev".to_owned(), std::process::id())]),
         logs: planner.logs(),
-    }
+    })
 }
 
 /// Logs are of this run; the tool's own stays, it may be written right now.

@@ -78,8 +78,7 @@ impl Config {
         let listen = settings.or("OTP_LISTEN", "0.0.0.0:5000", "Where the API and the page are served");
         let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9500", "Where health, readiness and metrics are");
         let bus = BusSettings::read(settings);
-        let redis_url =
-            settings.secret_or("OTP_REDIS_URL", "redis://127.0.0.1:6379", "Redis, in one of its topologies");
+        let redis_url = RedisUrl::read(settings);
         let events_url: Option<String> =
             settings.required("OTP_EVENTS_URL", "Where clients watch, as wss://otp.example.com/v1/events");
         let keys = Keys::read(settings);

@@ -10,6 +10,8 @@ use futures_util::StreamExt as _;
 use otp_nats::{Event, EventKind, Timestamp, VerificationId, subject};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::stack::StackFile;
+
 /// So long without a message before the stream is asked anew: a consumer that lost its server says nothing.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Pause after a failure.
@@ -43,9 +45,9 @@ impl Follower {
     ///
     /// # Errors
     /// The connection can't be set up at all.
-    pub(super) async fn start(nats_url: &str) -> anyhow::Result<Self> {
-        let servers = nats_url.split(',').map(str::parse).collect::<Result<Vec<async_nats::ServerAddr>, _>>()?;
-        let client = async_nats::ConnectOptions::new().retry_on_initial_connect().connect(servers).await?;
+    pub(super) async fn start(stack: &StackFile) -> anyhow::Result<Self> {
+        let options = async_nats::ConnectOptions::new().retry_on_initial_connect();
+        let client = stack.connect_nats_at([&stack.nats], options).await?;
         let read = Arc::new(Mutex::default());
         let stop = CancellationToken::new();
         let follow = follow(jetstream::new(client), Arc::clone(&read));

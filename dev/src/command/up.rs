@@ -19,6 +19,8 @@ use crate::{console, workspace};
 const BACKGROUND: &str = "--background";
 /// Three NATS servers instead of one.
 const CLUSTER: &str = "--cluster";
+/// TLS between the services and their servers.
+const TLS: &str = "--tls";
 /// Longest wait for a stack in the background: a minute for each of the few parts that start one after the other.
 const DETACH_TIMEOUT: Duration = Duration::from_secs(180);
 /// A process that was killed is gone after so long, its locks too.
@@ -32,6 +34,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let detach = arguments.flag("--detach");
     let background = arguments.flag(BACKGROUND);
     let nats_nodes = if arguments.flag(CLUSTER) { NatsNodes::Three } else { NatsNodes::One };
+    let tls = arguments.flag(TLS);
     arguments.end()?;
     let mut settings = settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -51,7 +54,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
     settings.binaries = Some(services.clone());
     if detach {
         drop(claim);
-        return in_background(&settings, nats_nodes);
+        return in_background(&settings, nats_nodes, tls);
     }
     if background {
         // A session of its own: no terminal's end or Ctrl-C concerns it.
@@ -65,6 +68,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<ExitCode> {
         nats_nodes,
         caller: settings.caller,
         programs: Programs { services, nats, redis },
+        tls,
         proxied: false,
         notices,
     };
@@ -126,13 +130,14 @@ fn already_running(
 }
 
 /// Starts this program once more, apart from this terminal, and waits until the stack is ready.
-fn in_background(settings: &ToolSettings, nats_nodes: NatsNodes) -> Result<ExitCode> {
+fn in_background(settings: &ToolSettings, nats_nodes: NatsNodes, tls: bool) -> Result<ExitCode> {
     let log = settings.dir.join("logs/dev.log");
     let output = File::create(&log).with_context(|| format!("{} can't be written", log.display()))?;
     let mut command = Command::new(workspace::this_program().context("this program's file")?);
     command
         .args(["up", BACKGROUND])
         .args((nats_nodes == NatsNodes::Three).then_some(CLUSTER))
+        .args(tls.then_some(TLS))
         .env("OTP_DEV_DIR", &settings.dir);
     if let Some(binaries) = &settings.binaries {
         command.env("OTP_DEV_BINARIES", binaries);
@@ -165,6 +170,7 @@ fn in_background(settings: &ToolSettings, nats_nodes: NatsNodes) -> Result<ExitC
 
 fn addresses(file: &StackFile) -> String {
     let row = |name: &str, address: &str, what: &str| [name.to_owned(), address.to_owned(), what.to_owned()];
+    let nodes: Vec<String> = file.nats_nodes.values().map(|url| stack::shown(url)).collect();
     let admin = file.admin.values().map(String::as_str).collect::<Vec<_>>().join(" ");
     let rows = [
         row("page", &file.gateway, "the demo page and the API"),
@@ -172,8 +178,8 @@ fn addresses(file: &StackFile) -> String {
         row("events", &file.events, "progress by WebSocket"),
         row("admin", &admin, "/health /ready /metrics"),
         row("smtp", &file.smtp, ""),
-        row("nats", &file.nats_nodes.values().map(String::as_str).collect::<Vec<_>>().join(" "), ""),
-        row("redis", &file.redis, ""),
+        row("nats", &nodes.join(" "), "login: stack.json"),
+        row("redis", &stack::shown(&file.redis), "login: stack.json"),
         row("dns", &file.dns, ""),
         row("logs", &file.logs.display().to_string(), ""),
     ];

@@ -7,12 +7,13 @@ use super::part::Part;
 /// Settings that the stack owns: it hands out the ports.
 const OWNED: [&str; 2] = ["OTP_LISTEN", "OTP_ADMIN_LISTEN"];
 /// Settings that only some services may have, whoever sets them: keys by purpose, and Redis.
-const CONFINED: [(&str, &[Part]); 5] = [
+const CONFINED: [(&str, &[Part]); 6] = [
     ("OTP_SEAL_KEYS", &[Part::Gateway, Part::Mailer]),
     ("OTP_TICKET_KEYS", &[Part::Gateway, Part::Notifier]),
     ("OTP_HASH_KEYS", &[Part::Gateway]),
     ("OTP_SIGNING_KEYS", &[Part::Gateway]),
     ("OTP_REDIS_URL", &[Part::Gateway]),
+    ("OTP_REDIS_PASSWORD", &[Part::Gateway]),
 ];
 
 /// The `OTP_` variables that whoever starts the stack has set, without those of the tool itself.

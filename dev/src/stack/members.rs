@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use otp_nats::settings::Setting as _;
 
+use super::access::{Access, OPERATOR};
 use super::caller::CallerVariables;
 use super::launch::Launch;
 use super::links::{Link, Links};
 use super::lock;
 use super::nats::Routes;
 use super::part::{Instance, Part};
-use super::ports::Ports;
+use super::ports::{Ports, local};
 use super::probe::Probe;
+use crate::certificates::Identity;
 use crate::workspace;
 
 /// The servers write what they have and close: seconds at most.
@@ -55,6 +57,7 @@ pub(super) struct Planner {
     pub(super) programs: Programs,
     pub(super) caller: CallerVariables,
     pub(super) keys: Vec<(String, String)>,
+    pub(super) access: Access,
     pub(super) links: Links,
     pub(super) routes: Routes,
 }
@@ -68,9 +71,10 @@ impl Planner {
     pub(super) fn redis(&self) -> Result<Plan> {
         let data = self.data("redis")?;
         let port = self.ports.redis;
-        let settings = [
+        let mut settings = vec![
             ("--bind", "127.0.0.1".into()),
-            ("--port", port.to_string().into()),
+            (if self.access.tls().is_some() { "--tls-port" } else { "--port" }, port.to_string().into()),
+            ("--aclfile", self.access.redis_users().into_os_string()),
             ("--dir", data.into_os_string()),
             ("--appendonly", "yes".into()),
             ("--appendfsync", "everysec".into()),
@@ -78,15 +82,25 @@ impl Planner {
             ("--maxmemory-policy", "noeviction".into()),
             ("--daemonize", "no".into()),
         ];
+        if let Some(folder) = self.access.tls() {
+            settings.push(("--port", "0".into()));
+            for (name, file) in
+                [("--tls-cert-file", "server.pem"), ("--tls-key-file", "server.key"), ("--tls-ca-cert-file", "ca.pem")]
+            {
+                settings.push((name, folder.join(file).into_os_string()));
+            }
+        }
         let arguments = settings.into_iter().flat_map(|(name, value)| [name.into(), value]).collect();
         let launch = self.launch(Part::Redis.into(), &self.programs.redis, arguments, SERVER_PATIENCE);
-        Ok(Plan { launch, probe: Probe::Redis(port), port: Some(port), admin: None })
+        let url = self.access.redis_url(OPERATOR, local(port))?;
+        let probe = Probe::Redis { url, tls: self.access.identity(OPERATOR) };
+        Ok(Plan { launch, probe, port: Some(port), admin: None })
     }
 
     /// One of our services on these ports, with `extra` settings above all others.
-    pub(super) fn service(&self, instance: Instance, port: u16, admin: u16, extra: &[(&str, &str)]) -> Plan {
+    pub(super) fn service(&self, instance: Instance, port: u16, admin: u16, extra: &[(&str, &str)]) -> Result<Plan> {
         let part = instance.part;
-        let mut environment = self.caller.merged(part, self.own_settings(part));
+        let mut environment = self.caller.merged(part, self.own_settings(part)?);
         environment.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         environment.insert("OTP_ADMIN_LISTEN".to_owned(), format!("127.0.0.1:{admin}"));
         let port = (part != Part::Mailer).then_some(port);
@@ -99,25 +113,38 @@ impl Planner {
         let mut launch = self.launch(instance, &program, Vec::new(), patience);
         launch.environment = environment;
         let probe = Probe::Http(format!("http://127.0.0.1:{admin}/ready"));
-        Plan { launch, probe, port, admin: Some(admin) }
+        Ok(Plan { launch, probe, port, admin: Some(admin) })
     }
 
-    fn own_settings(&self, part: Part) -> Vec<(String, String)> {
+    fn own_settings(&self, part: Part) -> Result<Vec<(String, String)>> {
         let ports = &self.ports;
         let mut own: Vec<(String, String)> = self.keys.clone();
         let mut set = |name: &str, value: String| own.push((name.to_owned(), value));
         if let Some(link) = Link::to_nats(part) {
-            set("OTP_NATS_URL", self.urls("nats", link, ""));
+            let addresses = self.links.reach(link, ports);
+            let urls = addresses.into_iter().map(|address| self.access.nats_url(part.name(), address));
+            set("OTP_NATS_URL", urls.collect::<Result<Vec<_>>>()?.join(","));
+        }
+        let servers: &[&str] = if part == Part::Gateway { &["NATS", "REDIS"] } else { &["NATS"] };
+        for server in self.access.tls().map_or(&[][..], |_folder| servers) {
+            let Some(Identity { ca, certificate, key }) = self.access.identity(part.name()) else { continue };
+            for (name, file) in [("CA", ca), ("CERT", certificate), ("KEY", key)] {
+                set(&format!("OTP_{server}_{name}_FILE"), file.display().to_string());
+            }
         }
         if self.ports.cluster.is_some() {
             set("OTP_STREAM_REPLICAS", "3".to_owned());
         }
-        // Another OTP_CODE_TTL at the next start changes the streams; here that is what is wanted.
-        set("OTP_STREAM_DRIFT", "update".to_owned());
+        // Another OTP_CODE_TTL at the next start changes the streams; here that is what is wanted. The gateway alone may.
+        set("OTP_STREAM_DRIFT", if part == Part::Gateway { "update" } else { "wait" }.to_owned());
+        // A process that was left behind is known by its environment, which a service that leaves no dumps shows to root
+        // alone.
+        set("OTP_CORE_DUMPS", "true".to_owned());
         let origins = format!("http://127.0.0.1:{0},http://localhost:{0}", ports.gateway);
         match part {
             Part::Gateway => {
-                set("OTP_REDIS_URL", self.urls("redis", Link::GatewayRedis, ""));
+                let address = self.links.reach(Link::GatewayRedis, ports).into_iter().next().context("no Redis")?;
+                set("OTP_REDIS_URL", self.access.redis_url(part.name(), address)?);
                 set("OTP_EVENTS_URL", format!("ws://127.0.0.1:{}/v1/events", ports.notifier));
                 set("OTP_ALLOWED_ORIGINS", origins);
                 set("OTP_DNS_SERVER", format!("127.0.0.1:{}", ports.dns));
@@ -130,7 +157,7 @@ impl Planner {
             Part::Notifier => set("OTP_ALLOWED_ORIGINS", origins),
             Part::Nats | Part::Redis => {}
         }
-        own
+        Ok(own)
     }
 
     /// What a service reaches over a wire, as a list of URLs.

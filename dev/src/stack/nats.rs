@@ -6,19 +6,23 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::Stack;
 use super::members::{Plan, Planner, SERVER_PATIENCE};
 use super::part::{Instance, Part};
 use super::ports::{NodePorts, Ports, local};
 use super::probe::Probe;
+use crate::private;
 use crate::proxy::{Fault, Proxy};
 use crate::workspace;
 
 /// Told to the others as the address of a node's routes when these lead over proxies: nobody listens there, so that
 /// each node keeps to the routes it was given.
 const NOWHERE: &str = "127.0.0.1:1";
+
+/// What is included where TLS is switched on.
+const TLS: &str = "tls.conf";
 
 /// How many NATS servers a stack has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,20 +67,27 @@ impl Routes {
 }
 
 impl Planner {
-    /// A nats-server with the configuration that production has, but for the address and the store. The server takes
+    /// A nats-server with the configuration that production has, but for the address, the store, and where passwords and certificates are. The server takes
     /// the store's directory from the file or the command line, never both, so that line of the file is written anew.
     pub(super) fn nats(&self, instance: Instance) -> Result<Plan> {
-        let production = workspace::root().join("nats/server/nats-server.conf");
-        let text = std::fs::read_to_string(&production).with_context(|| format!("{}", production.display()))?;
         let node = self.ports.node(instance.number);
         // One server's data are of no use to a cluster, nor the other way round: each kind has its own.
         let store = if node.is_some() { format!("nats-cluster/{}", instance.number) } else { "nats".to_owned() };
-        let mut text = with_store(&text, &self.data(&store)?)?;
+        let mut text = with_store(&production("nats-server.conf")?, &self.data(&store)?)?;
+        let (users, passwords) = (production("users.conf")?, self.access.nats_passwords());
+        let users = replaced(&users, "include secrets/passwords.conf", &self.included(&passwords)?)?;
+        std::fs::write(self.dir.join("users.conf"), users)?;
+        if let Some(folder) = self.access.tls() {
+            let tls = replaced(&production(TLS)?, "/etc/nats/tls", &folder.display().to_string())?;
+            std::fs::write(self.dir.join(TLS), tls)?;
+            text = replaced(&text, &format!("\n# include {TLS}\n"), &format!("\ninclude {TLS}\n"))?;
+        }
         if node.is_some() {
             text.push_str(&self.clustered(instance)?);
         }
         let configuration = self.dir.join(format!("{instance}-server.conf"));
-        std::fs::write(&configuration, text)?;
+        // A node's has the password of all nodes in it.
+        private::write(&configuration, &text)?;
         let port = node.map_or(self.ports.nats, |node| node.client);
         let arguments: [OsString; 6] = [
             "-c".into(),
@@ -105,13 +116,23 @@ impl Planner {
         if !self.routes.0.is_empty() {
             writeln!(text, "  advertise: \"{NOWHERE}\"")?;
         }
+        if self.access.tls().is_some() {
+            writeln!(text, "  include {TLS}")?;
+        }
+        writeln!(text, "  {}", self.access.route_users()?)?;
         writeln!(text, "  routes: [")?;
         for (to, node) in numbered(&self.ports).filter(|(to, _)| *to != instance.number) {
             let wire = self.routes.0.get(&(instance.number, to));
-            writeln!(text, "    \"nats://{}\"", wire.map_or_else(|| local(node.route), Proxy::address))?;
+            let address = wire.map_or_else(|| local(node.route), Proxy::address);
+            writeln!(text, "    \"{}\"", self.access.route_url(address)?)?;
         }
         writeln!(text, "  ]\n}}")?;
         Ok(text)
+    }
+
+    /// nats-server takes what it includes from the folder of the file that names it.
+    fn included(&self, file: &Path) -> Result<String> {
+        Ok(format!("include {}", file.strip_prefix(&self.dir)?.display()))
     }
 }
 
@@ -123,6 +144,15 @@ impl Stack {
     pub fn monitor(&self, node: Instance) -> Result<SocketAddr> {
         let ports = self.planner.ports.node(node.number).filter(|_| node.part == Part::Nats);
         Ok(local(ports.with_context(|| format!("{node} is no node of a cluster"))?.monitor))
+    }
+
+    /// Where a node of the cluster takes connections of the other nodes.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn routes(&self, node: Instance) -> Result<SocketAddr> {
+        let ports = self.planner.ports.node(node.number).filter(|_| node.part == Part::Nats);
+        Ok(local(ports.with_context(|| format!("{node} is no node of a cluster"))?.route))
     }
 
     /// Makes this wrong with all wires between a node of the cluster and the other nodes; its clients still reach it.
@@ -140,6 +170,16 @@ impl Stack {
 
 fn numbered(ports: &Ports) -> impl Iterator<Item = (u16, NodePorts)> {
     (1..).zip(ports.cluster.into_iter().flatten())
+}
+
+/// A file of production's configuration.
+fn production(name: &str) -> Result<String> {
+    let path = workspace::root().join("nats/server").join(name);
+    std::fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))
+}
+
+fn replaced(text: &str, what: &str, with: &str) -> Result<String> {
+    if text.contains(what) { Ok(text.replace(what, with)) } else { bail!("production's configuration has no {what:?}") }
 }
 
 fn with_store(configuration: &str, store: &Path) -> Result<String> {

@@ -28,6 +28,8 @@ pub struct Options {
     pub caller: CallerVariables,
     /// What to run.
     pub programs: Programs,
+    /// Whether NATS and Redis are reached by TLS, with certificates on both ends.
+    pub tls: bool,
     /// Whether there is a wire between any two parts that can be made to fail: see [`super::Stack::link`].
     pub proxied: bool,
     /// Who is told what happens.
@@ -61,6 +63,7 @@ impl Options {
             nats_nodes: NatsNodes::One,
             caller: CallerVariables::default(),
             programs,
+            tls: false,
             proxied: false,
             notices: Notices::silent(),
         })

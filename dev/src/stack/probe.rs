@@ -4,8 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpStream, UdpSocket};
+
+use super::operator::redis_client;
+use crate::certificates::Identity;
 
 /// Longest wait for one answer: a service's own readiness check takes up to 2 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,7 +31,12 @@ pub(super) enum Probe {
     /// nats-server greets and has JetStream.
     Nats(u16),
     /// redis-server answers PING.
-    Redis(u16),
+    Redis {
+        /// Where it is, with a login.
+        url: String,
+        /// What to show to it, when it is reached by TLS.
+        tls: Option<Identity>,
+    },
     /// The zone answers a question.
     Dns(u16),
 }
@@ -43,16 +51,13 @@ impl Probe {
             match self {
                 Self::Http(url) => http(client, url).await,
                 Self::Nats(port) => {
-                    let info = line(*port, b"").await?;
+                    let info = greeting(*port).await?;
                     if !info.starts_with("INFO") || !info.contains("\"jetstream\":true") {
                         bail!("it does not offer JetStream");
                     }
                     Ok(())
                 }
-                Self::Redis(port) => match line(*port, b"PING\r\n").await?.trim_end() {
-                    "+PONG" => Ok(()),
-                    other => bail!("{other}"),
-                },
+                Self::Redis { url, tls } => redis(url, tls.as_ref()).await,
                 Self::Dns(port) => dns(*port).await,
             }
         };
@@ -76,9 +81,18 @@ async fn http(client: &reqwest::Client, url: &str) -> Result<()> {
     bail!("{}", if faults.is_empty() { status.to_string() } else { faults.join("; ") })
 }
 
-async fn line(port: u16, greeting: &[u8]) -> Result<String> {
-    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { bail!("it does not listen") };
-    stream.write_all(greeting).await?;
+async fn redis(url: &str, tls: Option<&Identity>) -> Result<()> {
+    let mut connection = match redis_client(url, tls)?.get_multiplexed_async_connection().await {
+        Ok(connection) => connection,
+        Err(error) if error.is_connection_refusal() => bail!("it does not listen"),
+        Err(error) => bail!("{error}"),
+    };
+    Ok(redis::cmd("PING").query_async(&mut connection).await?)
+}
+
+/// The first line that a server says; nats-server says it before TLS begins.
+async fn greeting(port: u16) -> Result<String> {
+    let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { bail!("it does not listen") };
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).await?;
     Ok(line)

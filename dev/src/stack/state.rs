@@ -8,6 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::certificates::Identity;
+use crate::private;
+
 /// How far the stack is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,12 +38,15 @@ pub struct StackFile {
     pub inbox: String,
     /// `smtp://127.0.0.1:1025`: where the inbox takes mail.
     pub smtp: String,
-    /// `nats://127.0.0.1:PORT`; of a cluster, the first node.
+    /// `nats://operator:PASSWORD@127.0.0.1:PORT`, or `tls://`; of a cluster, the first node.
     pub nats: String,
     /// All NATS servers by instance.
     pub nats_nodes: BTreeMap<String, String>,
-    /// `redis://127.0.0.1:PORT`.
+    /// `redis://operator:PASSWORD@127.0.0.1:PORT`, or `rediss://`.
     pub redis: String,
+    /// What to show to NATS and Redis, and whom to believe there, when they are reached by TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Identity>,
     /// `dns://127.0.0.1:PORT` (RFC 4501): the DNS zone, UDP and TCP.
     pub dns: String,
     /// Where each instance of a service serves `/health`, `/ready` and `/metrics`.
@@ -100,12 +106,10 @@ impl Drop for Roster {
     }
 }
 
-/// Whole or not at all: a reader sees the old content or the new one.
+/// There are passwords in it.
 fn write(path: &Path, file: &StackFile) -> Result<()> {
-    let fresh = path.with_extension("json.new");
     let mut text = serde_json::to_string_pretty(file)?;
     text.push('\n');
-    fs::write(&fresh, text)?;
-    fs::rename(&fresh, path)?;
+    private::write(path, &text)?;
     Ok(())
 }

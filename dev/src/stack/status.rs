@@ -5,6 +5,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::lock;
+use super::operator::shown;
 use super::part::Part;
 use super::probe::{Probe, http_client};
 use super::state::StackFile;
@@ -70,9 +71,9 @@ fn parts(file: &StackFile) -> Vec<(Line, Probe)> {
         };
         (line(name, place), Probe::Http(format!("{admin}/ready")))
     });
-    let nodes = file.nats_nodes.iter().map(|(name, url)| (line(name, url), Probe::Nats(port(url))));
+    let nodes = file.nats_nodes.iter().map(|(name, url)| (line(name, &shown(url)), Probe::Nats(port(url))));
     let servers = [
-        (line("redis", &file.redis), Probe::Redis(port(&file.redis))),
+        (line("redis", &shown(&file.redis)), Probe::Redis { url: file.redis.clone(), tls: file.tls.clone() }),
         (line("inbox", &file.inbox), Probe::Http(format!("{}/readyz", file.inbox))),
         (line("dns", &file.dns), Probe::Dns(port(&file.dns))),
     ];

@@ -29,3 +29,4 @@ mod secrets;
 mod socket;
 mod stack;
 mod support;
+mod tls;

@@ -1,136 +1,92 @@
-//! The production configuration's users: each service can do its work with what it is allowed, and no more than that.
+//! What each user of the bus and the store may do, on a stack that is locked down as production is: all that its
+//! service needs, and no more than that.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod bus;
+mod guest;
+mod store;
 
-use otp_dev::program::{Program, find_or_install};
-use otp_dev::stack::Part;
-use otp_dev::workspace;
-use serde_json::{Value, json};
+use otp_dev::stack::{NatsNodes, Part};
 
-use crate::support::{Events, System, eventually};
+use crate::support::{System, other_code};
 
-/// What all services may say.
-const EVERYBODYS: &str = "otp.expired.x";
-
-/// nats-server with production's configuration and users.
-struct Guarded {
-    server: Child,
-    port: u16,
-    folder: tempfile::TempDir,
+/// A verification from the request to the proof, with a wrong guess, watched and read.
+pub(crate) async fn proves(system: &System, address: &str) {
+    let api = system.api();
+    let asked = api.accepted(address).await;
+    let mut events = system.events().await;
+    events.subscribe(&asked.body).await;
+    events.until("sent").await;
+    let code = system.inbox().code_for(address).await;
+    api.check(&asked.id, &other_code(&code)).await.problem(422, "incorrect-code");
+    assert_eq!(api.check(&asked.id, &code).await.status, 200);
+    events.until("verified").await;
+    let read = api.read(&asked.id, Some(&asked.ticket)).await;
+    assert!(read.body["timeline"].as_array().is_some_and(|timeline| timeline.len() >= 3), "{}", read.text);
+    // One more, which is given up: the mailer files a dead letter.
+    let again = api.accepted(&format!("fail550+{address}")).await;
+    events.subscribe(&again.body).await;
+    events.until("failed").await;
 }
 
-impl Guarded {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a directory");
-        let production = workspace::root().join("nats/server");
-        let text = std::fs::read_to_string(production.join("nats-server.conf")).expect("the configuration");
-        let store = folder.path().join("store");
-        let text = text.replace("/var/lib/nats", &store.display().to_string());
-        let text = text.replace("# include users.conf", "include users.conf");
-        assert!(text.contains("\ninclude users.conf"), "the line to uncomment is there");
-        let configuration = folder.path().join("nats-server.conf");
-        std::fs::write(&configuration, text).expect("written");
-        std::fs::copy(production.join("users.conf"), folder.path().join("users.conf")).expect("copied");
-        let mut command = Command::new(find_or_install(Program::NatsServer).expect("nats-server"));
-        for user in ["GATEWAY", "MAILER", "NOTIFIER", "OPERATOR"] {
-            command.env(format!("OTP_NATS_{user}_PASSWORD"), format!("secret{}", user.to_lowercase()));
-        }
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-        command.arg("-c").arg(&configuration).args(["-a", "127.0.0.1", "-p", "-1"]);
-        command.arg("--ports_file_dir").arg(folder.path());
-        let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("started");
-        let port = eventually("nats-server's port", async || port_in(folder.path())).await;
-        Self { server, port, folder }
-    }
-
-    fn url(&self, user: &str) -> String {
-        format!("nats://{user}:secret{user}@127.0.0.1:{}", self.port)
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).expect("the log")
-    }
+/// What the servers and the services of a stack have written.
+fn logs(system: &System) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(system.stack.file().logs).expect("logs").flatten().map(|file| file.path());
+    files.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).expect("a log"))).collect()
 }
 
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        self.server.kill().expect("killed");
-        self.server.wait().expect("gone");
-    }
+/// All passwords of a stack.
+fn passwords(system: &System) -> Vec<String> {
+    let folders = std::fs::read_dir(system.stack.dir().join("secrets")).expect("secrets").flatten();
+    let files = folders.flat_map(|folder| ["password", "route"].map(|file| folder.path().join(file)));
+    files.filter_map(|path| Some(std::fs::read_to_string(path).ok()?.trim().to_owned())).collect()
 }
 
-/// The server writes which port it took as `{"nats": ["nats://127.0.0.1:4222"]}`.
-fn port_in(folder: &Path) -> Option<u16> {
-    let files = std::fs::read_dir(folder).ok()?.flatten().map(|file| file.path());
-    let path = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "ports"))?;
-    let ports: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    ports["nats"].get(0)?.as_str()?.rsplit(':').next()?.parse().ok()
+/// The servers had nothing to refuse, and nobody has written a password down.
+pub(crate) fn nothing_refused_and_nothing_told(system: &System) {
+    let (logs, passwords) = (logs(system), passwords(system));
+    assert!(logs.iter().any(|(path, text)| path.ends_with("nats.log") && !text.is_empty()), "NATS has a log");
+    assert_eq!(passwords.len(), 7);
+    for (path, text) in logs {
+        let refused: Vec<&str> = text.lines().filter(|line| line.contains("Violation")).collect();
+        assert!(refused.is_empty(), "{path}: {refused:#?}");
+        assert!(passwords.iter().all(|password| !text.contains(password.as_str())), "{path} has a password in it");
+    }
 }
 
 #[tokio::test]
-async fn every_service_works_with_the_permissions_of_production() {
-    let nats = Guarded::start().await;
-    let mut system = System::start().await;
-    let mut added = Vec::new();
-    for part in Part::SERVICES {
-        added.push(system.stack.add(part, &[("OTP_NATS_URL", &nats.url(part.name()))]).await.expect("ready"));
-    }
-    let (gateway, notifier) = (added[0], added[2]);
-    let gateway = format!("http://{}", system.stack.address(gateway).expect("an address"));
-    let notifier = format!("ws://{}/v1/events", system.stack.address(notifier).expect("an address"));
-    let post = async |path: &str, body: &Value| {
-        let answer = system.client.post(format!("{gateway}{path}")).json(body).send().await.expect("an answer");
-        (answer.status().as_u16(), answer.json::<Value>().await.expect("JSON"))
-    };
-
-    let (status, accepted) = post("/v1/verifications", &json!({"email": "ada@guarded.test"})).await;
-    assert_eq!(status, 202, "{accepted}");
-    let id = accepted["id"].as_str().expect("an id");
-    let mut events = Events::connect(&notifier, &system.stack.file().gateway).await;
-    events.subscribe(&accepted).await;
-    events.until("sent").await;
-    let code = system.inbox().code_for("ada@guarded.test").await;
-    let wrong = if code == "000000" { "000001" } else { "000000" };
-    assert_eq!(post(&format!("/v1/verifications/{id}/check"), &json!({"code": wrong})).await.0, 422);
-    assert_eq!(post(&format!("/v1/verifications/{id}/check"), &json!({"code": code})).await.0, 200);
-    events.until("verified").await;
-    let ticket = accepted["events"]["ticket"].as_str().expect("a ticket");
-    let read = system.client.get(format!("{gateway}/v1/verifications/{id}")).bearer_auth(ticket).send().await;
-    let read: Value = read.expect("an answer").json().await.expect("JSON");
-    assert!(read["timeline"].as_array().is_some_and(|timeline| timeline.len() >= 3), "{read}");
-
-    for instance in added {
-        system.stack.remove(instance).await.expect("ended");
-    }
-    assert!(!nats.log().contains("Violation"), "{}", nats.log());
+async fn every_service_can_do_its_work() {
+    let system = System::start().await;
+    proves(&system, "ada@guarded.test").await;
+    let mut redis = system.stack.file().redis_client().expect("a client").get_connection().expect("connected");
+    let refused: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut redis).expect("a log");
+    assert!(refused.is_empty(), "{refused:?}");
+    nothing_refused_and_nothing_told(&system);
     system.stack.stop().await;
 }
 
 #[tokio::test]
-async fn no_service_may_do_what_is_anothers() {
-    let nats = Guarded::start().await;
-    for (user, subject) in [
-        ("notifier", "otp.verified.x"),
-        ("mailer", "otp.requested.x"),
-        ("gateway", "otp.sent.x"),
-        ("gateway", "$JS.API.STREAM.PURGE.OTP_REQUESTS"),
-        ("notifier", "$JS.API.CONSUMER.CREATE.OTP_REQUESTS.other"),
-        ("mailer", "$JS.API.STREAM.CREATE.OTHER"),
-    ] {
-        let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), format!("secret{user}"));
-        let client = options.connect(format!("nats://127.0.0.1:{}", nats.port)).await.expect("connected");
-        // Whoever finds first that the time is over says so.
-        client.publish(EVERYBODYS, "".into()).await.expect("sent");
-        client.publish(subject.to_owned(), "".into()).await.expect("sent");
-        client.flush().await.expect("flushed");
-        let line = format!("Publish Violation - User \"{user}\", Subject \"{subject}\"");
-        // Newer servers put more between the two.
-        let refused = |log: String| {
-            log.lines().any(|said| said.contains("Violation") && said.contains(user) && said.contains(subject))
-        };
-        eventually(&line, async || refused(nats.log()).then_some(())).await;
+async fn every_service_can_do_its_work_on_three_nodes() {
+    let system = System::with(|options| options.nats_nodes = NatsNodes::Three).await;
+    proves(&system, "ada@clustered.test").await;
+    nothing_refused_and_nothing_told(&system);
+    system.stack.stop().await;
+}
+
+#[tokio::test]
+async fn another_life_of_codes_is_put_into_the_streams_by_the_gateway_and_waited_for_by_the_others() {
+    let system = System::start().await;
+    let dir = system.end().await;
+    let mut options = otp_dev::stack::Options::isolated(dir.path()).expect("servers and services");
+    options.caller.set("OTP_CODE_TTL", "200s");
+    let stack = otp_dev::stack::Stack::start(options).await.expect("ready");
+    let nats = async_nats::jetstream::new(stack.file().connect_nats().await.expect("connected"));
+    let events = nats.get_stream("OTP_EVENTS").await.expect("the stream");
+    assert_eq!(events.cached_info().config.max_age, std::time::Duration::from_secs(200 + 600));
+    let log = |part: Part| std::fs::read_to_string(stack.log(part)).expect("a log");
+    assert!(log(Part::Gateway).contains("changing the stream's settings"), "{}", log(Part::Gateway));
+    for part in [Part::Mailer, Part::Notifier] {
+        assert!(!log(part).contains("changing the stream's settings"), "{}", log(part));
     }
-    assert!(!nats.log().contains(EVERYBODYS), "{}", nats.log());
-    assert!(async_nats::connect(format!("nats://127.0.0.1:{}", nats.port)).await.is_err(), "nobody without a name");
+    assert!(!log(Part::Nats).contains("Violation"), "{}", log(Part::Nats));
+    stack.stop().await;
 }

@@ -137,6 +137,9 @@ fn server(url: &str, port: Option<u16>) -> Result<ConnectionInfo, String> {
     };
     let local = matches!(address, ConnectionAddr::Unix(_));
     let information = information.set_addr(address);
+    // Not what a gateway may do there (see keys/users.acl), and nobody looks at it.
+    let silent = information.redis_settings().clone().set_skip_set_lib_name();
+    let information = information.set_redis_settings(silent);
     // Off by default in the crate: every script would wait for the acknowledgement of the last.
     let nodelay = TcpSettings::default().set_nodelay(true);
     Ok(if local { information } else { information.set_tcp_settings(nodelay) })

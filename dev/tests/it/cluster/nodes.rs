@@ -14,9 +14,8 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 /// An operator's connection to these nodes.
 pub(super) async fn operator(system: &System, nodes: impl Iterator<Item = Instance>) -> jetstream::Context {
     let file = system.stack.file();
-    let urls: Vec<async_nats::ServerAddr> =
-        nodes.map(|node| file.nats_nodes[&node.to_string()].parse().expect("an address")).collect();
-    jetstream::new(async_nats::connect(urls).await.expect("connected"))
+    let urls = nodes.map(|node| &file.nats_nodes[&node.to_string()]);
+    jetstream::new(file.connect_nats_at(urls, async_nats::ConnectOptions::new()).await.expect("connected"))
 }
 
 /// All nodes.

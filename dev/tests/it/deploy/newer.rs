@@ -12,7 +12,7 @@ struct Newer {
 
 impl Newer {
     async fn join(system: &System) -> Self {
-        let client = async_nats::connect(system.stack.file().nats).await.expect("NATS");
+        let client = system.stack.file().connect_nats().await.expect("NATS");
         Self { jetstream: jetstream::new(client) }
     }
 

@@ -55,7 +55,7 @@ struct Watch {
 
 impl Watch {
     async fn start(system: &System) -> Self {
-        let client = async_nats::connect(&system.stack.file().nats).await.expect("connected");
+        let client = system.stack.file().connect_nats().await.expect("connected");
         let mut messages = client.subscribe("otp.*.*").await.expect("subscribed");
         client.flush().await.expect("the server knows of it");
         let events: Arc<Mutex<HashMap<String, Vec<Value>>>> = Arc::default();

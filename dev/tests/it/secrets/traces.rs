@@ -10,7 +10,7 @@ use crate::support::{Api, System};
 
 /// All keys and values in Redis; each key ends by itself.
 pub(super) async fn in_redis(system: &System, secrets: &Secrets) {
-    let client = redis::Client::open(system.stack.file().redis).expect("a URL");
+    let client = system.stack.file().redis_client().expect("a client");
     let mut redis = client.get_multiplexed_async_connection().await.expect("connected");
     let keys: Vec<String> = redis.keys("*").await.expect("keys");
     assert!(!keys.is_empty(), "the flow has left keys");
