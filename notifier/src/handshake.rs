@@ -162,7 +162,7 @@ async fn read_head(stream: &mut TcpStream) -> Result<(Vec<u8>, Vec<u8>), Refusal
 }
 
 /// The answer to a request head.
-fn answer(head: &[u8], origins: &Origins) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn answer(head: &[u8], origins: &Origins) -> Result<Vec<u8>, Refusal> {
     let method = head.split(|byte| *byte == b' ').next().unwrap_or_default();
     if method != b"GET" && !method.is_empty() && method.iter().all(u8::is_ascii_uppercase) {
         return Err(Refusal::Method);

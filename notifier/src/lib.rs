@@ -14,6 +14,8 @@
 mod connection;
 mod expiry;
 mod feed;
+#[doc(hidden)]
+pub mod fuzz;
 mod handshake;
 mod history;
 mod hub;
