@@ -23,7 +23,7 @@ pub mod server;
 pub mod store;
 pub mod token;
 pub mod verification;
-pub mod watched_file;
 
 pub use config::Config;
+pub use otp_nats::watched_file;
 pub use server::Server;

@@ -35,6 +35,8 @@ pub mod testing;
 #[cfg(feature = "runtime")]
 pub mod timeline;
 #[cfg(feature = "runtime")]
+pub mod watched_file;
+#[cfg(feature = "runtime")]
 pub mod work;
 
 pub use event::{Body, Event, EventError, EventKind};

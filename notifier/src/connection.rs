@@ -23,7 +23,7 @@ use crate::hub::{Delivery, Hub, Outbox};
 use crate::lifetime::{Lifetime, Step, Times};
 use crate::message::Closing;
 use crate::metrics::Metrics;
-use crate::origin::Origins;
+use crate::origin::InForce;
 
 mod subscriptions;
 
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) histories: Histories,
     pub(crate) expiries: Expiries,
     pub(crate) ticket_keys: KeyList,
-    pub(crate) origins: Origins,
+    pub(crate) origins: InForce,
     pub(crate) times: Times,
     pub(crate) metrics: Metrics,
     /// Connections and what they start.
@@ -79,10 +79,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, number: u64) {
 }
 
 async fn open(shared: &Shared, mut stream: TcpStream) -> Option<Socket> {
+    let origins = shared.origins.current();
     let accepted = tokio::select! {
         biased;
         () = shared.drain.cancelled() => Err(Refusal::Draining),
-        accepted = timeout(shared.times.handshake, handshake::accept(&mut stream, &shared.origins)) =>
+        accepted = timeout(shared.times.handshake, handshake::accept(&mut stream, &origins)) =>
             accepted.unwrap_or(Err(Refusal::Timeout)),
     };
     match accepted {

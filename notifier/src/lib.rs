@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use otp_nats::admin::{Admin, Readiness};
 use otp_nats::bus::{Bus, BusMetrics};
+use otp_nats::watched_file::{FileFault, FileMetrics};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,7 @@ use tokio_util::task::TaskTracker;
 
 pub use lifetime::Times;
 pub use origin::Origins;
+use origin::{APPS_FILE, InForce};
 pub use settings::NotifierSettings;
 
 use connection::Shared;
@@ -63,6 +65,7 @@ pub struct Notifier {
     listener: TcpListener,
     address: SocketAddr,
     admin: Admin,
+    origins: InForce,
 }
 
 /// Why a notifier could not run.
@@ -71,6 +74,9 @@ pub enum NotifierError {
     /// A port cannot be bound.
     #[error("{0} cannot be listened on: {1}")]
     Bind(&'static str, std::io::Error),
+    /// The file of applications cannot be used.
+    #[error("{APPS_FILE}: {0}")]
+    Apps(FileFault),
     /// The bus cannot be joined.
     #[error(transparent)]
     Connect(#[from] otp_nats::bus::ConnectFault),
@@ -83,13 +89,14 @@ impl Notifier {
     /// Binds the ports.
     ///
     /// # Errors
-    /// [`NotifierError::Bind`]
+    /// [`NotifierError::Bind`] and [`NotifierError::Apps`]
     pub async fn bind(settings: NotifierSettings) -> Result<Self, NotifierError> {
         let bound = |name| move |error| NotifierError::Bind(name, error);
         let listener = listener::bind(settings.listen).map_err(bound("OTP_LISTEN"))?;
         let address = listener.local_addr().map_err(bound("OTP_LISTEN"))?;
         let admin = Admin::bind(settings.admin_listen).await.map_err(bound("OTP_ADMIN_LISTEN"))?;
-        Ok(Self { settings, listener, address, admin })
+        let origins = InForce::open(settings.origins.clone(), settings.apps_file.as_deref());
+        Ok(Self { settings, listener, address, admin, origins: origins.map_err(NotifierError::Apps)? })
     }
 
     /// Where clients connect.
@@ -107,10 +114,11 @@ impl Notifier {
     /// # Errors
     /// [`NotifierError::Connect`] and [`NotifierError::Streams`]
     pub async fn run(self, stop: CancellationToken) -> Result<(), NotifierError> {
-        let Self { settings, listener, address, admin } = self;
+        let Self { settings, listener, address, admin, origins } = self;
         let mut registry = Registry::default();
         let bus_metrics = BusMetrics::new(&mut registry);
         let metrics = Metrics::new(&mut registry);
+        let files = FileMetrics::new(&mut registry);
         let bus = Bus::connect("otp-notifier", &settings.bus, bus_metrics).await?;
         let bounds = Bounds { events: settings.ring_events, bytes: settings.ring_bytes };
         let hub = Arc::new(Hub::new(bounds, metrics.clone()));
@@ -118,8 +126,11 @@ impl Notifier {
         let (last, inner) = (TaskTracker::new(), CancellationToken::new());
         // The admin port outlives the drain, so that it can be watched.
         last.spawn(admin.run(registry, ready, inner.clone()));
+        if let InForce::File(file) = &origins {
+            last.spawn(file.clone().watch(files, inner.clone()));
+        }
         last.close();
-        let served = serve(&settings, bus.clone(), hub, metrics, listener, address, &stop, &inner).await;
+        let served = serve(&settings, origins, bus.clone(), hub, metrics, listener, address, &stop, &inner).await;
         bus.close().await;
         inner.cancel();
         last.wait().await;
@@ -130,6 +141,7 @@ impl Notifier {
 #[expect(clippy::too_many_arguments, reason = "the parts of one service, put together in one place")]
 async fn serve(
     settings: &NotifierSettings,
+    origins: InForce,
     bus: Bus,
     hub: Arc<Hub>,
     metrics: Metrics,
@@ -150,7 +162,7 @@ async fn serve(
         histories,
         expiries,
         ticket_keys: settings.ticket_keys.clone(),
-        origins: settings.origins.clone(),
+        origins,
         times: settings.times,
         metrics: metrics.clone(),
         tasks: TaskTracker::new(),

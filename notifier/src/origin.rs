@@ -3,7 +3,13 @@
 //! A browser always sends it and a page cannot change it. Other clients send none or what they like, so for them it
 //! proves nothing: they are let through to the ticket.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use otp_nats::settings::{List, Setting};
+use otp_nats::watched_file::{FileFault, WatchedFile};
+use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header};
 
 /// The origins that are let in, beside requests without one.
@@ -24,6 +30,62 @@ impl Origins {
             (Some(value), None) => {
                 value.to_str().ok().and_then(normal).is_some_and(|origin| self.exact.contains(&origin))
             }
+        }
+    }
+}
+
+/// The setting of the file of applications, and how logs and metrics call that.
+pub(crate) const APPS_FILE: &str = "OTP_APPS_FILE";
+
+/// Of the gateway's file of applications, what concerns web pages. The gateway checks the rest.
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    apps: BTreeMap<String, Pages>,
+}
+
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default)]
+    allowed_origins: Vec<String>,
+}
+
+impl Origins {
+    /// These, and those of all applications in the file.
+    pub(crate) fn with_apps(&self, bytes: &[u8]) -> Result<Self, &'static str> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the file is no UTF-8")?;
+        let file: File = toml::from_str(text).map_err(|_| "the file is no TOML with applications")?;
+        let mut origins = self.clone();
+        for origin in file.apps.values().flat_map(|pages| &pages.allowed_origins) {
+            origins.exact.push(normal(origin).ok_or("an application's allowed_origins has what is no origin")?);
+        }
+        Ok(origins)
+    }
+}
+
+/// The origins that are in force.
+#[derive(Debug, Clone)]
+pub(crate) enum InForce {
+    /// Those of the settings.
+    Fixed(Arc<Origins>),
+    /// Those of the settings and of the file as it is now.
+    File(WatchedFile<Origins>),
+}
+
+impl InForce {
+    /// Those of the settings, and of the file if there is one.
+    pub(crate) fn open(own: Origins, file: Option<&Path>) -> Result<Self, FileFault> {
+        match file {
+            None => Ok(Self::Fixed(Arc::new(own))),
+            Some(path) => WatchedFile::open(APPS_FILE, path, move |bytes| own.with_apps(bytes)).map(Self::File),
+        }
+    }
+
+    /// The origins now.
+    pub(crate) fn current(&self) -> Arc<Origins> {
+        match self {
+            Self::Fixed(origins) => Arc::clone(origins),
+            Self::File(file) => file.current(),
         }
     }
 }

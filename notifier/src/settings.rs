@@ -1,6 +1,7 @@
 //! The notifier's settings.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use otp_nats::bus::BusSettings;
@@ -8,7 +9,7 @@ use otp_nats::keys::KeyList;
 use otp_nats::settings::Settings;
 
 use crate::lifetime::Times;
-use crate::origin::Origins;
+use crate::origin::{APPS_FILE, InForce, Origins};
 
 /// The drain's spread of closes ends at this share of the drain's deadline, so that the close handshakes fit in.
 const SPREAD_SHARE: f64 = 0.5;
@@ -26,6 +27,8 @@ pub struct NotifierSettings {
     pub ticket_keys: KeyList,
     /// Which web pages may connect.
     pub origins: Origins,
+    /// The gateway's file of applications, whose pages may connect too.
+    pub apps_file: Option<PathBuf>,
     /// Connections at once, handshakes included.
     pub max_connections: usize,
     /// Events in the ring at most.
@@ -48,6 +51,8 @@ impl NotifierSettings {
         let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9502", "Where health, ready and metrics are");
         let ticket_keys = settings.secret("OTP_TICKET_KEYS", "Keys that the gateway signs tickets with");
         let origins = settings.optional("OTP_ALLOWED_ORIGINS", "Web pages that may connect; unset: none");
+        let apps_file: Option<Option<PathBuf>> =
+            settings.optional(APPS_FILE, "The gateway's file of applications: their pages may connect too");
         let max_connections = settings.or("OTP_MAX_CONNECTIONS", "50000", "Connections at once");
         let ring_events = settings.or("OTP_RING_EVENTS", "65536", "Recent events in memory at most");
         let ring_bytes = settings.or("OTP_RING_BYTES", "67108864", "Bytes of recent events in memory at most");
@@ -58,6 +63,11 @@ impl NotifierSettings {
         let ping = settings.or("OTP_PING_INTERVAL", "25s", "Between pings");
         let pong = settings.or("OTP_PONG_TIMEOUT", "8s", "From a ping to its pong");
         let subscribe = settings.or("OTP_SUBSCRIBE_TIMEOUT", "5s", "From the handshake to the first subscription");
+        if let Some(Some(path)) = &apps_file
+            && let Err(fault) = InForce::open(Origins::default(), Some(path))
+        {
+            settings.fault(format!("{APPS_FILE}: {fault}"));
+        }
         at_least(settings, "OTP_MAX_CONNECTIONS", max_connections, 1);
         at_least(settings, "OTP_RING_EVENTS", ring_events, 1);
         at_least(settings, "OTP_RING_BYTES", ring_bytes, 65_536);
@@ -75,6 +85,7 @@ impl NotifierSettings {
             admin_listen: admin_listen?,
             ticket_keys: ticket_keys?,
             origins: origins?.unwrap_or_default(),
+            apps_file: apps_file?,
             max_connections: max_connections?,
             ring_events: ring_events?,
             ring_bytes: ring_bytes?,

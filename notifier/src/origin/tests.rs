@@ -42,3 +42,21 @@ fn what_is_no_origin_is_a_fault() {
         assert!(Origins::parse(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn pages_of_applications_are_let_in_too() {
+    let own = Origins::parse("https://app.example.com").unwrap();
+    let file = b"[apps.shop]\nname = \"Shop\"\nsecret_keys = []\nallowed_origins = [\"https://shop.example.com\"]\n[apps.none]\n";
+    let origins = own.with_apps(file).unwrap();
+    for (allowed, origin) in
+        [(true, "https://app.example.com"), (true, "https://shop.example.com"), (false, "https://forum.example.com")]
+    {
+        assert_eq!(origins.allow(&asks(&[origin])), allowed, "{origin}");
+    }
+    assert_eq!(own.with_apps(b"").unwrap(), own);
+    for bad in
+        [b"\xff".as_slice(), b"[[", b"[apps.shop]\nallowed_origins = [\"*\"]", b"[apps.shop]\nallowed_origins = 1"]
+    {
+        assert!(own.with_apps(bad).is_err());
+    }
+}

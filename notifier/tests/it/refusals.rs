@@ -183,3 +183,23 @@ async fn sixteen_subscriptions_and_no_more() {
     client.subscribe(&more, &ticket(&more), None).await;
     assert_eq!(client.next().await["id"], json!(more));
 }
+
+#[tokio::test]
+async fn pages_of_an_application_connect_once_the_file_has_it() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("apps.toml");
+    std::fs::write(&path, "[apps.forum]\nallowed_origins = [\"https://forum.example.com\"]\n").unwrap();
+    let notifier = world.notifier(&[("OTP_APPS_FILE", path.to_str().unwrap())]).await;
+    let connects =
+        async |origin: &'static str| Client::try_connect(notifier.address, &[("origin", origin)]).await.is_ok();
+    assert!(connects("https://forum.example.com").await);
+    assert!(connects("https://app.example.com").await, "those of the settings as well");
+    assert!(!connects("https://shop.example.com").await);
+    std::fs::write(&path, "[apps.shop]\nallowed_origins = [\"https://shop.example.com\"]\n").unwrap();
+    let let_in = otp_nats::testing::within(Duration::from_secs(60), async || {
+        connects("https://shop.example.com").await.then_some(())
+    });
+    assert!(let_in.await.is_some(), "the file is never taken up");
+    assert!(!connects("https://forum.example.com").await);
+}
