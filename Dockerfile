@@ -64,12 +64,23 @@ RUN install -d -m 0700 -o 10001 -g 10001 \
     /volumes /volumes/seal /volumes/ticket /volumes/hash /volumes/signing /volumes/nats /volumes/redis \
     /volumes/nats-1 /volumes/nats-2 /volumes/nats-3 \
     /volumes/nats-gateway /volumes/nats-mailer /volumes/nats-notifier /volumes/nats-operator /volumes/nats-server \
-    /volumes/redis-gateway /volumes/redis-operator /volumes/redis-server /volumes/tls
+    /volumes/redis-gateway /volumes/redis-operator /volumes/redis-server
 USER 10001:10001
 ENTRYPOINT ["otp-gateway"]
 CMD ["keys", "--write", "/volumes"]
 LABEL org.opencontainers.image.title="distotp-setup" \
       org.opencontainers.image.description="Makes the keys and passwords of a DistOTP in containers, once"
+
+# `certificates` in compose.tls.yaml: the image that builds has openssl, so nothing more is fetched.
+FROM rust:1.95-bookworm AS certificates
+RUN install -d -m 0700 -o 10001 -g 10001 \
+    /volumes /volumes/tls /volumes/tls/nats /volumes/tls/redis \
+    /volumes/tls/gateway /volumes/tls/mailer /volumes/tls/notifier /volumes/tls/operator
+COPY nats/server/certificates.sh /usr/local/bin/certificates
+USER 10001:10001
+ENTRYPOINT ["sh", "/usr/local/bin/certificates"]
+LABEL org.opencontainers.image.title="distotp-certificates" \
+      org.opencontainers.image.description="Makes certificates for the servers and services of a DistOTP in containers, once"
 
 # The last one is what a build without --target makes.
 FROM base AS gateway
