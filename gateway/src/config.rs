@@ -14,7 +14,7 @@ use crate::apps::{App, Origins, Quotas, file};
 use crate::client_ip::TrustedProxies;
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
-use crate::lists::{self, ListFiles};
+use crate::lists::{self, ListFiles, Lists};
 use crate::store::{CodePolicy, MAX_ATTEMPTS, RedisUrl};
 
 /// What the cooldown doubles up to.
@@ -61,7 +61,7 @@ pub struct Config {
     /// How much work a proof of work is.
     pub proof_of_work_cost: Cost,
     /// Lists of domains and recipients.
-    pub lists: ListFiles,
+    pub lists: Lists,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// DNS servers, none for the system's.
@@ -88,7 +88,7 @@ impl Config {
         let asking = Asking::read(settings, bus.as_ref().map(|bus| bus.streams.code_ttl));
         let proof_of_work_cost =
             settings.or("OTP_PROOF_OF_WORK_COST", "2000", "Keys that a client derives on average, more under pressure");
-        let lists = read_lists(settings);
+        let lists = read_lists(settings, keys.as_ref());
         let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose X-Forwarded-For is believed");
         let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
         let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
@@ -181,11 +181,14 @@ impl Asking {
     }
 }
 
-fn read_lists(settings: &mut Settings<'_>) -> Option<ListFiles> {
+fn read_lists(settings: &mut Settings<'_>, keys: Option<&Keys>) -> Option<Lists> {
     let disposable = settings.optional(lists::DISPOSABLE, "Domains whose mailboxes are thrown away, a line for each");
     let allowed = settings.optional(lists::ALLOWED, "Domains that are not, whatever that list says");
     let blocked = settings.optional(lists::BLOCKED, "Domains and recipients that never get mail");
-    Some(ListFiles { disposable: disposable?, allowed: allowed?, blocked: blocked? })
+    let files = ListFiles { disposable: disposable?, allowed: allowed?, blocked: blocked? };
+    Lists::open(files, &keys?.hash)
+        .map_err(|faults| faults.iter().for_each(|(name, fault)| settings.fault(format!("{name}: {fault}"))))
+        .ok()
 }
 
 struct Keys {

@@ -69,21 +69,19 @@ impl Lists {
     /// Reads the files for the first time. `keys` are those that recipients in the list of the blocked may be hashed with.
     ///
     /// # Errors
-    /// The first file that cannot be used, by its setting, and why.
-    pub fn open(files: ListFiles, keys: &KeyList) -> Result<Self, (&'static str, FileFault)> {
-        let domains = |name, path: Option<PathBuf>| {
-            path.map(|path| WatchedFile::open(name, path, DomainList::parse)).transpose().map_err(|fault| (name, fault))
+    /// All files that cannot be used, by their settings, and why.
+    pub fn open(files: ListFiles, keys: &KeyList) -> Result<Self, Vec<(&'static str, FileFault)>> {
+        let mut faults = Vec::new();
+        let mut domains = |name, path: Option<PathBuf>| {
+            path.and_then(|path| kept(name, WatchedFile::open(name, path, DomainList::parse), &mut faults))
         };
+        let (disposable, allowed) = (domains(DISPOSABLE, files.disposable), domains(ALLOWED, files.allowed));
         let keys = keys.clone();
-        let blocked = files.blocked.map(|path| {
-            WatchedFile::open(BLOCKED, path, move |bytes| BlockedList::parse(bytes, &keys))
-                .map_err(|fault| (BLOCKED, fault))
+        let blocked = files.blocked.and_then(|path| {
+            let opened = WatchedFile::open(BLOCKED, path, move |bytes| BlockedList::parse(bytes, &keys));
+            kept(BLOCKED, opened, &mut faults)
         });
-        Ok(Self {
-            disposable: domains(DISPOSABLE, files.disposable)?,
-            allowed: domains(ALLOWED, files.allowed)?,
-            blocked: blocked.transpose()?,
-        })
+        if faults.is_empty() { Ok(Self { disposable, allowed, blocked }) } else { Err(faults) }
     }
 
     /// Looks at the files now and then until `stop` is cancelled.
@@ -112,6 +110,14 @@ impl Lists {
     pub fn blocks(&self, email: &EmailAddress) -> bool {
         self.blocked.as_ref().is_some_and(|list| list.current().has(email))
     }
+}
+
+fn kept<T>(
+    name: &'static str,
+    opened: Result<WatchedFile<T>, FileFault>,
+    faults: &mut Vec<(&'static str, FileFault)>,
+) -> Option<WatchedFile<T>> {
+    opened.map_err(|fault| faults.push((name, fault))).ok()
 }
 
 /// The lines that are not empty without their comments, with their numbers.

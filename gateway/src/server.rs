@@ -22,7 +22,6 @@ use crate::config::{APPS_FILE, Config};
 use crate::domain::{DomainCheck, ResolverFault};
 use crate::flood::{FloodGate, TIDY_EVERY};
 use crate::http::{self, Gateway, Peer};
-use crate::lists::Lists;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::recipient::Ids;
@@ -57,9 +56,6 @@ pub enum ServerFault {
     /// The file of applications has become faulty since it was checked.
     #[error("{APPS_FILE}: {0}")]
     Apps(FileFault),
-    /// A list of domains or recipients cannot be used.
-    #[error("{0}: {1}")]
-    List(&'static str, FileFault),
 }
 
 /// The gateway, bound to its ports.
@@ -99,8 +95,7 @@ impl Server {
             total_budget: config.total_budget,
             altcha: Altcha::new(config.hash_keys.clone(), config.proof_of_work_cost),
             proofs: ProofMetrics::new(&mut registry),
-            lists: Lists::open(config.lists, &config.hash_keys)
-                .map_err(|(name, fault)| ServerFault::List(name, fault))?,
+            lists: config.lists,
             seal_keys: config.seal_keys,
             ticket_keys: config.ticket_keys,
             hash_keys: config.hash_keys,

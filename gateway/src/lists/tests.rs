@@ -159,8 +159,13 @@ fn the_allow_list_wins_over_the_disposable_and_not_over_the_blocked() {
     assert_eq!(none.domain("mailinator.test"), DomainStanding::Good);
     assert!(!none.blocks(&email("a@mailinator.test")));
     fs::write(files.allowed.as_ref().unwrap(), "?").unwrap();
-    let (name, fault) = Lists::open(files, &keys("h1")).unwrap_err();
-    assert_eq!((name, fault.to_string()), (ALLOWED, "line 1 is no domain".to_owned()));
+    fs::remove_file(files.blocked.as_ref().unwrap()).unwrap();
+    let faults = Lists::open(files, &keys("h1")).unwrap_err();
+    let faults: Vec<String> = faults.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
+    assert_eq!(
+        faults,
+        ["OTP_ALLOWED_DOMAINS_FILE: line 1 is no domain", "OTP_BLOCKED_FILE: it cannot be read: entity not found"]
+    );
 }
 
 #[test]

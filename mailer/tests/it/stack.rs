@@ -46,6 +46,7 @@ pub(crate) struct Ask {
     pub(crate) code: String,
     pub(crate) age: Duration,
     pub(crate) life: Duration,
+    pub(crate) blocked: bool,
 }
 
 pub(crate) fn ask(number: u8) -> Ask {
@@ -57,6 +58,7 @@ pub(crate) fn ask(number: u8) -> Ask {
         code: format!("7{number:05}"),
         age: Duration::ZERO,
         life: Duration::from_secs(300),
+        blocked: false,
     }
 }
 
@@ -73,7 +75,7 @@ impl Ask {
             app: "Tea".to_owned(),
             sender: String::new(),
             templates: String::new(),
-            blocked: false,
+            blocked: self.blocked,
         };
         let at = Timestamp::now() - self.age;
         let sealed = request.seal(&keys(), &self.id, self.generation).unwrap();

@@ -92,6 +92,22 @@ async fn a_refusal_is_final_and_filed() {
 }
 
 #[tokio::test]
+async fn a_blocked_recipient_gets_no_mail_and_the_timeline_is_that_of_a_refusal() {
+    let (stack, relay) = (Stack::start().await, Relay::start(PLAIN).await);
+    let mailer = stack.mailer(&relay.url()).await;
+    let mut asked = ask(1);
+    asked.blocked = true;
+    stack.ask(&asked).await;
+    let failed = stack.until(&asked.id, EventKind::Failed).await;
+    assert_eq!(failed.body, Body::Failed { reason: Reason::Refused, reply: None });
+    stack.until_empty().await;
+    assert_eq!(stack.kinds(&asked.id).await, [EventKind::Processing, EventKind::Failed]);
+    assert_eq!(stack.dead_letter(&asked.id).await.unwrap().reason, Reason::Refused);
+    assert!(relay.commands().is_empty(), "{:?}", relay.commands());
+    mailer.stop().await;
+}
+
+#[tokio::test]
 async fn a_code_that_is_over_is_not_mailed() {
     let (stack, relay) = (Stack::start().await, Relay::start(PLAIN).await);
     let (mut over, mut useless, mut verified) = (ask(1), ask(2), ask(3));
