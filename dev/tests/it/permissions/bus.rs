@@ -43,7 +43,7 @@ async fn the_notifier_reads_events_and_nothing_else() {
     let consumer = json!({"stream_name": "OTP_EVENTS", "config": {"ack_policy": "none", "deliver_policy": "all"}});
     let made = guest.may("$JS.API.CONSUMER.CREATE.OTP_EVENTS", &consumer.to_string()).await;
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.OTP_EVENTS.{}", made["name"].as_str().expect("a name"));
-    let event = guest.ask(&next, "1").await;
+    let event = guest.fetch(&next, "1").await;
     assert_eq!(event.payload, "{}", "the event of this test");
     // The same question about the other stream, under a name that it may use, and under those that it may not.
     let spy = json!({"stream_name": "OTP_REQUESTS", "config": {"ack_policy": "none", "deliver_policy": "all"}});

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event};
+use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -48,6 +49,16 @@ impl Guest {
         let asked = self.client.request(subject.to_owned(), body.to_owned().into());
         let answer = tokio::time::timeout(PATIENCE, asked).await.expect("in time");
         answer.unwrap_or_else(|error| panic!("{} may not ask {subject}: {error}", self.user))
+    }
+
+    /// Asks a consumer for a message: it comes under its own subject, so an inbox of its own waits for it.
+    pub(super) async fn fetch(&mut self, subject: &str, body: &str) -> async_nats::Message {
+        let inbox = self.client.new_inbox();
+        let mut messages = self.client.subscribe(inbox.clone()).await.expect("sent");
+        let asked = self.client.publish_with_reply(subject.to_owned(), inbox, body.to_owned().into());
+        asked.await.expect("sent");
+        let message = tokio::time::timeout(PATIENCE, messages.next()).await.expect("in time");
+        message.expect("connected")
     }
 
     /// Does what it may: JetStream says nothing against it.
