@@ -87,6 +87,11 @@ impl Setting for RelayUrl {
             Some(Host::Ipv6(ip)) => ip.to_string(),
             Some(Host::Domain(_)) | None => return Err("no host".to_owned()),
         };
+        // The crate decodes nothing in a host of a scheme that it does not know, so anything may come out of it; and the
+        // host stands in events and metrics.
+        if host.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err("a control character or white space in the host".to_owned());
+        }
         if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
             return Err("a path or fragment".to_owned());
         }

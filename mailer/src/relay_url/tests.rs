@@ -44,6 +44,9 @@ fn refuses_the_rest_without_repeating_it() {
         "smtp://host?connections=1001",
         "smtp://host?connection=1",
         "smtp://user:%ff@host",
+        "smtp://ho%0d%0ast",
+        "smtp://ho%20st",
+        "smtp://%00",
     ] {
         let why = RelayUrl::parse(bad).unwrap_err();
         assert!(!why.contains("secret") && !why.contains("host?"), "{bad}: {why}");
