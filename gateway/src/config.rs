@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use otp_nats::bus::BusSettings;
 use otp_nats::keys::KeyList;
+use otp_nats::network::ConnectionCap;
 use otp_nats::settings::{List, Settings};
 use otp_nats::stream::RETENTION_GRACE;
 
 use crate::altcha::{Cost, Policy};
 use crate::apps::{App, Origins, Quotas, file};
-use crate::client_ip::TrustedProxies;
+use crate::client_ip::{ProxyHeader, TrustedProxies};
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
 use crate::lists::{self, ListFiles, Lists};
@@ -62,14 +63,20 @@ pub struct Config {
     pub proof_of_work_cost: Cost,
     /// Lists of domains and recipients.
     pub lists: Lists,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose word on the client is believed.
     pub trusted_proxies: TrustedProxies,
+    /// The header that it stands in.
+    pub proxy_header: ProxyHeader,
+    /// How long browsers keep to TLS (RFC 6797); `None` when they are not told.
+    pub hsts: Option<Duration>,
     /// DNS servers, none for the system's.
     pub dns_servers: List<SocketAddr>,
     /// Whether domains are checked.
     pub dns_policy: DnsPolicy,
     /// Connections at once.
     pub max_connections: usize,
+    /// Connections of one network at once.
+    pub connection_cap: ConnectionCap,
 }
 
 impl Config {
@@ -89,10 +96,14 @@ impl Config {
         let proof_of_work_cost =
             settings.or("OTP_PROOF_OF_WORK_COST", "2000", "Keys that a client derives on average, more under pressure");
         let lists = read_lists(settings, keys.as_ref());
-        let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose X-Forwarded-For is believed");
+        let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose word on the client's address is believed");
+        let proxy_header = settings.or("OTP_PROXY_HEADER", "x-forwarded-for", "The header that proxies write it into");
+        let hsts = settings.optional("OTP_HSTS", "How long browsers keep to TLS, as 365d; unset: they are not told");
         let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
         let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
         let max_connections = settings.or("OTP_MAX_CONNECTIONS", "10000", "HTTP connections at once");
+        let connection_cap =
+            settings.or("OTP_MAX_CONNECTIONS_PER_IP", "1000", "Those of an IP address (/64 for IPv6) that is no proxy");
         if events_url.as_ref().is_some_and(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
             settings.fault("OTP_EVENTS_URL must begin with ws:// or wss://");
         }
@@ -117,9 +128,12 @@ impl Config {
             proof_of_work_cost: proof_of_work_cost?,
             lists: lists?,
             trusted_proxies: trusted_proxies?,
+            proxy_header: proxy_header?,
+            hsts: hsts?,
             dns_servers: dns_servers?,
             dns_policy: dns_policy?,
             max_connections: max_connections?,
+            connection_cap: connection_cap?,
         })
     }
 }

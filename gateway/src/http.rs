@@ -9,14 +9,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, routing};
-use http::{HeaderName, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use hyper::body::Incoming;
 use otp_nats::trace::{self, TraceParent};
 use tower::Service;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::altcha::Level;
-use crate::client_ip::TrustedProxies;
+use crate::client_ip::{ProxyHeader, TrustedProxies};
 use crate::flood::FloodGate;
 use crate::problem::{Problem, ProblemSlug};
 use crate::verification::Verifications;
@@ -41,8 +41,12 @@ pub struct Gateway {
     pub verifications: Verifications,
     /// The first gate, off when open mode limits no IP addresses.
     pub flood: Option<FloodGate>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose word on the client is believed, and in which header.
     pub trusted_proxies: TrustedProxies,
+    /// That header.
+    pub proxy_header: ProxyHeader,
+    /// What browsers are told of transport security.
+    pub transport_security: Option<HeaderValue>,
 }
 
 /// The address at the other end of the connection.
@@ -67,7 +71,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/verifications/{id}/check", routing::post(check::check))
         .route("/v1/verifications/{id}/resend", routing::post(existing::resend))
         .route("/.well-known/jwks.json", routing::get(existing::key_set));
-    let page = page::router(&gateway.verifications.events_url);
+    let page = page::router(&gateway.verifications.events_url, gateway.verifications.apps.clone());
     Router::new()
         .merge(api)
         .route("/health", routing::get(otp_nats::admin::live))
@@ -92,7 +96,7 @@ async fn watched(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let client = gateway.trusted_proxies.client(peer, request.headers());
+    let client = gateway.trusted_proxies.client(peer, gateway.proxy_header, request.headers());
     let parent =
         request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);
     let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
@@ -100,7 +104,7 @@ async fn watched(
     // An application's server stands for all its users; what it may do is limited for the application.
     let gate = gateway.flood.as_ref().filter(|_| !gateway.is_server(request.headers()));
     let passed = gate.map_or(Ok(Level::LEAST), |gate| gate.pass(client));
-    let response = match passed {
+    let mut response = match passed {
         Ok(flood) => {
             request.extensions_mut().insert(Caller { client, trace, flood });
             next.run(request).await
@@ -110,6 +114,9 @@ async fn watched(
             Problem::RateLimited(vec![violation]).into_response()
         }
     };
+    if let Some(value) = &gateway.transport_security {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
+    }
     let problem = response.extensions().get::<ProblemSlug>().map_or("", |slug| slug.0);
     gateway.verifications.metrics.answered(route, response.status().as_u16(), problem, started.elapsed());
     response

@@ -1,23 +1,26 @@
 //! The gateway as a whole: bound, then run until it is told to drain.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use otp_nats::admin::{Admin, Readiness};
 use otp_nats::bus::{Bus, BusMetrics, ConnectFault, StreamFault};
+use otp_nats::network::{Connections, Place};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::altcha::{Altcha, ProofMetrics};
 use crate::apps::{App, Apps, Registry as AppRegistry, file};
+use crate::client_ip::TrustedProxies;
 use crate::config::{APPS_FILE, Config};
 use crate::domain::{DomainCheck, ResolverFault};
 use crate::flood::{FloodGate, TIDY_EVERY};
@@ -67,7 +70,27 @@ pub struct Server {
     metrics: Metrics,
     gateway: Arc<Gateway>,
     files: FileMetrics,
-    max_connections: usize,
+    bounds: Bounds,
+}
+
+/// How many connections there may be, in all and of a network.
+#[derive(Debug)]
+struct Bounds {
+    all: Arc<Semaphore>,
+    networks: Connections,
+}
+
+impl Bounds {
+    fn new(config: &Config) -> Self {
+        let all = Arc::new(Semaphore::new(config.max_connections));
+        Self { all, networks: Connections::new(config.connection_cap) }
+    }
+
+    /// A place for a connection; a proxy stands for many networks, so it is bounded with all others only.
+    fn admit(&self, peer: IpAddr, proxies: &TrustedProxies) -> Option<(OwnedSemaphorePermit, Place)> {
+        let place = if proxies.trusts(peer) { Connections::uncounted() } else { self.networks.admit(peer)? };
+        Some((Arc::clone(&self.all).try_acquire_owned().ok()?, place))
+    }
 }
 
 impl Server {
@@ -78,6 +101,7 @@ impl Server {
     pub async fn bind(config: Config) -> Result<Self, ServerFault> {
         let listener = TcpListener::bind(config.listen).await?;
         let admin = Admin::bind(config.admin_listen).await?;
+        let bounds = Bounds::new(&config);
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let bus = Bus::connect("otp-gateway", &config.bus, BusMetrics::new(&mut registry)).await?;
@@ -107,9 +131,11 @@ impl Server {
             flood: limits_ip.then(FloodGate::default),
             verifications,
             trusted_proxies: config.trusted_proxies,
+            proxy_header: config.proxy_header,
+            transport_security: config.hsts.and_then(transport_security),
         });
         let files = FileMetrics::new(&mut registry);
-        Ok(Self { listener, admin, registry, metrics, gateway, files, max_connections: config.max_connections })
+        Ok(Self { listener, admin, registry, metrics, gateway, files, bounds })
     }
 
     /// The address of the API.
@@ -130,7 +156,7 @@ impl Server {
     /// # Errors
     /// [`ServerFault::Streams`], when a stream is not as configured.
     pub async fn run(self, drain: CancellationToken) -> Result<(), ServerFault> {
-        let Self { listener, admin, registry, metrics, gateway, files, max_connections } = self;
+        let Self { listener, admin, registry, metrics, gateway, files, bounds } = self;
         let stop_admin = CancellationToken::new();
         let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
         let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
@@ -141,7 +167,7 @@ impl Server {
         let served = match gateway.verifications.bus.ensure_streams(&drain).await {
             Ok(()) => {
                 tracing::info!(address = ?listener.local_addr().ok(), "serving");
-                serve(&listener, &gateway, &metrics, max_connections, &drain).await;
+                serve(&listener, &gateway, &metrics, &bounds, &drain).await;
                 drop(listener);
                 gateway.verifications.outbox.close().await;
                 gateway.verifications.store.close().await;
@@ -165,6 +191,11 @@ fn apps(open: Option<App>, defaults: App, path: Option<PathBuf>) -> Result<AppRe
     WatchedFile::open(APPS_FILE, path, parse).map(AppRegistry::File).map_err(ServerFault::Apps)
 }
 
+/// `Strict-Transport-Security` (RFC 6797 §6.1). Sub-domains are the operator's to speak for, at the proxy.
+fn transport_security(age: Duration) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("max-age={}", age.as_secs())).ok()
+}
+
 struct Ready {
     gateway: Arc<Gateway>,
     drain: CancellationToken,
@@ -185,12 +216,11 @@ async fn serve(
     listener: &TcpListener,
     gateway: &Arc<Gateway>,
     metrics: &Metrics,
-    max_connections: usize,
+    bounds: &Bounds,
     drain: &CancellationToken,
 ) {
     let router = http::router(Arc::clone(gateway));
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(max_connections));
     let mut tidy = tokio::time::interval(TIDY_EVERY);
     loop {
         let accepted = tokio::select! {
@@ -212,7 +242,7 @@ async fn serve(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+        let Some(place) = bounds.admit(peer.ip(), &gateway.trusted_proxies) else {
             metrics.connections_refused.inc();
             continue;
         };
@@ -225,7 +255,7 @@ async fn serve(
                 tracing::debug!(%error, "a connection ended early");
             }
             metrics.connections.dec();
-            drop(permit);
+            drop(place);
         });
     }
     if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await.is_err() {

@@ -25,6 +25,8 @@ pub mod bus;
 #[cfg(feature = "runtime")]
 pub mod logging;
 #[cfg(feature = "runtime")]
+pub mod network;
+#[cfg(feature = "runtime")]
 pub mod probe;
 #[cfg(feature = "runtime")]
 pub mod settings;

@@ -14,7 +14,7 @@ use async_nats::jetstream::{self, stream as jetstream_stream};
 use futures_util::StreamExt;
 use otp_nats::bus::{Bus, jittered};
 use otp_nats::event::EventError;
-use otp_nats::{Timestamp, stream};
+use otp_nats::{Timestamp, stream, subject};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
@@ -170,6 +170,13 @@ fn start(state: &jetstream_stream::State, hub: &Hub, ring_events: usize) -> u64 
 
 fn read(message: &jetstream::Message, seq: u64, metrics: &Metrics) -> Option<Arc<Notice>> {
     match Notice::read(seq, &message.payload) {
+        // JetStream stores its answers wherever they are to be sent: a user who may read one event can have it stored
+        // under the subject of another.
+        Ok(notice) if subject::event(notice.kind, &notice.id) != message.subject.as_str() => {
+            metrics.feed_skipped.inc();
+            tracing::warn!(seq, "an event that stands where another belongs is skipped");
+            None
+        }
         Ok(notice) => Some(notice),
         Err(error) => {
             metrics.feed_skipped.inc();

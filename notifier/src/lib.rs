@@ -172,7 +172,7 @@ async fn serve(
     let background = TaskTracker::new();
     background.spawn(feed::run(bus, hub, metrics.clone(), settings.ring_events, inner.clone()));
     background.spawn(teller.run(inner.clone()));
-    background.spawn(listener::run(listener, Arc::clone(&shared), settings.max_connections));
+    background.spawn(listener::run(listener, Arc::clone(&shared), settings.max_connections, settings.connection_cap));
     background.close();
     tracing::info!(%address, "taking connections");
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otp_nats::bus::jittered;
+use otp_nats::network::{ConnectionCap, Connections, Place};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,10 +36,11 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Takes connections until the service stops; each is served by a task of its own.
-pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connections: usize) {
+pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connections: usize, cap: ConnectionCap) {
     if descriptors().is_some_and(|limit| limit < max_connections.saturating_add(RESERVED)) {
         tracing::warn!(max_connections, "the process may not open so many files: raise its limit (ulimit -n)");
     }
+    let networks = Connections::new(cap);
     let places = Arc::new(Semaphore::new(max_connections));
     let refused = Arc::new(Semaphore::new(REFUSED_AT_ONCE));
     let mut number = 0_u64;
@@ -48,8 +50,8 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connecti
             () = shared.drain.cancelled() => return,
             taken = listener.accept() => taken,
         };
-        let stream = match taken {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match taken {
+            Ok(taken) => taken,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 shared.metrics.refused("accept-failed");
@@ -58,8 +60,9 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, max_connecti
             }
         };
         number += 1;
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            serve(&shared, stream, number, place);
+        let room = networks.admit(peer.ip()).zip(Arc::clone(&places).try_acquire_owned().ok());
+        if let Some(room) = room {
+            serve(&shared, stream, number, room);
         } else if let Ok(place) = Arc::clone(&refused).try_acquire_owned() {
             let shared_there = Arc::clone(&shared);
             shared.tasks.spawn(async move {
@@ -79,7 +82,7 @@ fn descriptors() -> Option<usize> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-fn serve(shared: &Arc<Shared>, stream: TcpStream, number: u64, place: OwnedSemaphorePermit) {
+fn serve(shared: &Arc<Shared>, stream: TcpStream, number: u64, place: (Place, OwnedSemaphorePermit)) {
     // Events are single small frames: none of them shall wait for another's acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;

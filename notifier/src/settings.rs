@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use otp_nats::bus::BusSettings;
 use otp_nats::keys::KeyList;
+use otp_nats::network::ConnectionCap;
 use otp_nats::settings::Settings;
 
 use crate::lifetime::Times;
@@ -31,6 +32,8 @@ pub struct NotifierSettings {
     pub apps_file: Option<PathBuf>,
     /// Connections at once, handshakes included.
     pub max_connections: usize,
+    /// Connections of one network at once.
+    pub connection_cap: ConnectionCap,
     /// Events in the ring at most.
     pub ring_events: usize,
     /// Bytes in the ring at most.
@@ -54,6 +57,11 @@ impl NotifierSettings {
         let apps_file: Option<Option<PathBuf>> =
             settings.optional(APPS_FILE, "The gateway's file of applications: their pages may connect too");
         let max_connections = settings.or("OTP_MAX_CONNECTIONS", "50000", "Connections at once");
+        let connection_cap = settings.or(
+            "OTP_MAX_CONNECTIONS_PER_IP",
+            "off",
+            "Those of an IP address (/64 for IPv6); off behind a proxy",
+        );
         let ring_events = settings.or("OTP_RING_EVENTS", "65536", "Recent events in memory at most");
         let ring_bytes = settings.or("OTP_RING_BYTES", "67108864", "Bytes of recent events in memory at most");
         let history_reads = settings.or("OTP_HISTORY_READS", "32", "Timelines read from the stream at once");
@@ -87,6 +95,7 @@ impl NotifierSettings {
             origins: origins?.unwrap_or_default(),
             apps_file: apps_file?,
             max_connections: max_connections?,
+            connection_cap: connection_cap?,
             ring_events: ring_events?,
             ring_bytes: ring_bytes?,
             history_reads: history_reads?,

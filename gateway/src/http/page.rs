@@ -1,7 +1,7 @@
 //! The page: the files of `web/`, compiled in (read from the folder in builds with debug assertions), compressed for
 //! whoever takes gzip.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Gateway;
+use crate::apps::Registry;
 use crate::problem::Problem;
 
 #[derive(RustEmbed)]
@@ -24,8 +25,8 @@ use crate::problem::Problem;
 struct Files;
 
 /// Routes of the page.
-pub(super) fn router(events_url: &str) -> Router<Arc<Gateway>> {
-    let page = Arc::new(Page { policy: content_security_policy(events_url), packed: Mutex::default() });
+pub(super) fn router(events_url: &str, apps: Registry) -> Router<Arc<Gateway>> {
+    let page = Arc::new(Page { policy: content_security_policy(events_url), apps, packed: Mutex::default() });
     Router::new()
         .route(
             "/",
@@ -42,22 +43,33 @@ pub(super) fn router(events_url: &str) -> Router<Arc<Gateway>> {
 
 /// What every answer needs.
 struct Page {
-    policy: HeaderValue,
+    /// All of it but who may frame the page.
+    policy: String,
+    apps: Registry,
     /// Compressed files by path, each with the tag of what it was made from: never more than there are files.
     packed: Mutex<HashMap<String, (String, Bytes)>>,
 }
 
 /// Everything from the page's own origin, and the socket.
-fn content_security_policy(events_url: &str) -> HeaderValue {
+fn content_security_policy(events_url: &str) -> String {
     let origin = events_url.split('/').take(3).collect::<Vec<_>>().join("/");
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {origin}; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    );
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+    format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self' {origin}; base-uri 'none'; form-action 'self';"
+    )
 }
 
 impl Page {
+    /// The policy with the origins that applications allow to frame the page; none unless one does.
+    fn policy(&self) -> HeaderValue {
+        let apps = self.apps.current();
+        let frames: BTreeSet<&str> = apps.all().flat_map(|app| &app.frame_origins).map(String::as_str).collect();
+        let frames =
+            if frames.is_empty() { "'none'".to_owned() } else { frames.into_iter().collect::<Vec<_>>().join(" ") };
+        let policy = format!("{} frame-ancestors {frames}", self.policy);
+        HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+    }
+
     fn file(&self, path: &str, request: &HeaderMap) -> Response {
         let Some(kind) = content_type(path) else { return Problem::NotFound.into_response() };
         let Some(found) = Files::get(path) else { return Problem::NotFound.into_response() };
@@ -74,7 +86,7 @@ impl Page {
         };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if is_packed {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 
 use super::Verifications;
 use crate::apps::App;
-use crate::client_ip::limited_network;
 use crate::limits::{Limits, Violation};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreFault, Taken};
+use otp_nats::network::limited_network;
 
 /// A tenth of a day's budget is for further mails of verifications that are open: who has asked can finish.
 const RESERVE: u64 = 10;
