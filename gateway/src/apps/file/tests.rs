@@ -133,3 +133,11 @@ fn origins_are_serialised_ones() {
         assert!(!is_origin(bad), "{bad}");
     }
 }
+
+#[test]
+fn the_guides_example_is_a_good_file() {
+    let guide = include_str!("../../../../docs/APPS.md");
+    let example = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let apps = read(example).unwrap();
+    assert_eq!(apps.all().map(|app| app.id.as_str()).collect::<Vec<_>>(), ["shop"]);
+}
