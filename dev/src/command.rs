@@ -1,8 +1,10 @@
 //! `cargo dev COMMAND`.
 
 mod arguments;
+mod attack;
 mod chaos;
 mod down;
+mod fuzz;
 mod logs;
 mod status;
 mod test;
@@ -34,6 +36,12 @@ cargo dev: the local stack and its tests
                                      happened; exit code 0 when nothing is lost and every second mail has a reason;
                                      --each breaks everything once, one after the other; with --overlap a NATS
                                      node may fail before the last one has caught up
+  cargo dev fuzz [TARGET..] [--seconds N] [--keep]
+                                     runs parsers of what comes from outside under libFuzzer; --keep leaves the fewest
+                                     inputs that reach all of it in dev/fuzz/corpus; needs cargo-fuzz
+  cargo dev attack [NAME] [--samples N] [--rounds N] [--seed S]
+                                     runs the attacks among the tests for longer: races, timing, enumeration, wire,
+                                     sockets
   cargo dev test [--quick] [STEP..]  format, lints, contract, all tests, web tests, licences; some steps if named
 ";
 
@@ -50,6 +58,8 @@ pub fn run() -> ExitCode {
         Some("status") => status::run(arguments),
         Some("logs") => logs::run(arguments),
         Some("chaos") => chaos::run(arguments),
+        Some("fuzz") => fuzz::run(arguments),
+        Some("attack") => attack::run(arguments),
         Some("test") => test::run(arguments),
         Some("help") => Ok(help()),
         None if arguments.flag("--help") || arguments.flag("-h") => Ok(help()),

@@ -1,5 +1,6 @@
 //! `cargo dev test`: every check there is, in steps, with a table at the end.
 
+mod sbom;
 mod steps;
 mod tools;
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Context, Outcome, tools};
+use super::{Context, Outcome, sbom, tools};
 use crate::program::{self, Program};
 use crate::{console, workspace};
 
@@ -27,10 +27,11 @@ pub(super) struct Step {
     pub(super) run: fn(&mut Context) -> Result<Outcome>,
 }
 
-pub(super) const STEPS: [Step; 8] = [
+pub(super) const STEPS: [Step; 9] = [
     Step { name: "format", about: "rustfmt leaves all as it is", needs_build: false, run: format },
     Step { name: "web", about: "the web client's unit tests", needs_build: false, run: web },
     Step { name: "licences", about: "licences, sources, duplicate versions", needs_build: false, run: licences },
+    Step { name: "sbom", about: "what each program is made of", needs_build: false, run: sbom::write },
     Step { name: "contract", about: "the contract builds alone, without tokio", needs_build: false, run: contract },
     Step { name: "lints", about: "clippy finds nothing", needs_build: false, run: lints },
     Step {
