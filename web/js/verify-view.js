@@ -108,7 +108,9 @@ export class VerifyView {
     this.#at('actions').hidden = !proving && (isIdle || isOver(verification));
     this.#at('resend').hidden = isIdle;
     this.#at('again').hidden = !isOver(verification) && phase !== 'failed';
-    for (const id of ['stepper', 'status']) setState(this.#at(id), 'data-phase', phase);
+    setState(this.#at('stepper'), 'data-phase', phase);
+    // Before there is anything to tell it is for ears alone.
+    setState(this.#at('status'), 'data-phase', proving ? 'proving' : phase);
     setState(this.#frame, 'data-phase', phase);
     setText(this.#at('title'), headline(verification, this.#t));
     setText(this.#at('status'), proving ? this.#t('proving') : statusText(verification, this.#t));

@@ -122,6 +122,9 @@ fn web(context: &mut Context) -> Result<Outcome> {
         return Ok(Outcome::Failed("there are no tests in web/tests".to_owned()));
     }
     files.sort();
+    if !context.quick {
+        tools::fetch_for_web(&node);
+    }
     match outcome(Command::new(&node).arg("--test").args(files).current_dir(workspace::root().join("web")))? {
         Outcome::Passed if !context.quick => tools::check_declarations(&node),
         other => Ok(other),

@@ -10,14 +10,20 @@ use super::{Context, Outcome};
 use crate::backends::{Backend, Network};
 use crate::{console, workspace};
 
-/// Fetches the tools, for the browser tests as well, and checks the declarations beside the modules with them.
-pub(super) fn check_declarations(node: &Path) -> Result<Outcome> {
-    let scripts = workspace::root().join("web/scripts");
-    let fetched = Command::new(node).arg(scripts.join("tools.mjs")).stdin(Stdio::null()).status();
+/// Fetches what the web client's tests and the browser tests hold it against.
+pub(super) fn fetch_for_web(node: &Path) {
+    let script = workspace::root().join("web/scripts/tools.mjs");
+    let fetched = Command::new(node).arg(script).stdin(Stdio::null()).status();
     if !fetched.is_ok_and(|status| status.success()) {
-        console::say("without axe-core, React, Vue and the TypeScript compiler: what needs them is left out");
+        console::say(
+            "without altcha-lib, axe-core, React, Vue and the TypeScript compiler: what needs them is left out",
+        );
     }
-    outcome(Command::new(node).arg(scripts.join("types.mjs")))
+}
+
+/// Checks the declarations beside the modules, where the compiler was fetched.
+pub(super) fn check_declarations(node: &Path) -> Result<Outcome> {
+    outcome(Command::new(node).arg(workspace::root().join("web/scripts/types.mjs")))
 }
 
 /// Fetches what back ends verify proofs with, for the system tests. Not every machine has all the languages.

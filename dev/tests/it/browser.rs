@@ -1,6 +1,7 @@
 //! The page and the widget in a real browser: Chromium through its `WebDriver`.
 
 mod access;
+mod altcha;
 mod driver;
 mod page;
 mod states;

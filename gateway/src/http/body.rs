@@ -48,7 +48,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Whether a body could not be read because of its chunks or its connection, and not because of its size.
 fn is_broken(error: &axum::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |error| (*error).source());
-    causes.any(|cause| cause.is::<hyper::Error>())
+    causes.any(<dyn std::error::Error>::is::<hyper::Error>)
 }
 
 fn is_json(content_type: Option<&HeaderValue>) -> bool {

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing;
+use otp_dev::stack::Options;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -50,22 +51,31 @@ async fn signup(State(site): State<Arc<Site>>, body: String) -> &'static str {
 }
 
 /// A shop on a port of its own, and a system that knows its origin.
-struct Shop {
+pub(super) struct Shop {
     site: Arc<Site>,
-    origin: String,
-    system: System,
-    browser: Browser,
+    pub(super) origin: String,
+    pub(super) system: System,
+    pub(super) browser: Browser,
     server: JoinHandle<()>,
 }
 
 impl Shop {
     async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// With other settings for the services.
+    pub(super) async fn open_with(change: impl FnOnce(&mut Options)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let site = Arc::new(Site::default());
         let router = Router::new().route("/signup", routing::post(signup)).fallback(file).with_state(Arc::clone(&site));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
-        let system = System::with(|options| options.caller.set("OTP_ALLOWED_ORIGINS", &origin)).await;
+        let system = System::with(|options| {
+            options.caller.set("OTP_ALLOWED_ORIGINS", &origin);
+            change(options);
+        })
+        .await;
         let shop = Self { site, origin, system, browser: Browser::start().await, server };
         for (path, kind, text) in [
             ("/plain.html", "text/html", include_str!("../../../../web/examples/plain.html")),
@@ -82,7 +92,7 @@ impl Shop {
     }
 
     /// What the shop's pages may do: nothing inline but, for import maps, scripts.
-    fn restrict(&self, scripts: &str) {
+    pub(super) fn restrict(&self, scripts: &str) {
         let file = self.system.stack.file();
         let (gateway, events) = (&file.gateway, &file.notifier);
         *self.site.policy.lock().expect("a lock") = format!(
@@ -112,7 +122,7 @@ impl Shop {
         eventually("the form at the shop", async || self.site.signups().get(before).cloned()).await
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.browser.end().await;
         self.system.stack.stop().await;
         self.server.abort();
