@@ -32,7 +32,7 @@ async fn timeline(system: &System, asked: &Asked, name: &str, times: usize) -> V
 }
 
 /// The newest dead letter of a verification, as anyone on the bus reads it; `None` when there is none.
-async fn dead_letter(system: &System, asked: &Asked) -> Option<Value> {
+pub(crate) async fn dead_letter(system: &System, asked: &Asked) -> Option<Value> {
     let client = system.stack.file().connect_nats().await.expect("connected");
     let stream = async_nats::jetstream::new(client).get_stream("OTP_DEAD").await.expect("the stream");
     let message = stream.get_last_raw_message_by_subject(&format!("otp.dead.{}", asked.id)).await.ok()?;

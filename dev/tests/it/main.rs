@@ -25,6 +25,7 @@ mod permissions;
 mod proof;
 mod reconnect;
 mod relay;
+mod rotation;
 mod secrets;
 mod socket;
 mod stack;
