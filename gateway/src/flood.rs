@@ -12,8 +12,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::altcha::Level;
-use crate::client_ip::limited_network;
 use crate::limits::Violation;
+use otp_nats::network::limited_network;
 
 /// Requests of a network at once, of any kind.
 const BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
