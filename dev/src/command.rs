@@ -1,5 +1,6 @@
 //! `cargo dev COMMAND`.
 
+mod app_keys;
 mod arguments;
 mod attack;
 mod chaos;
@@ -30,6 +31,7 @@ cargo dev: the local stack and its tests
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name
+  cargo dev app-keys                 prints fresh keys of an application, and their hashes for OTP_APPS_FILE
   cargo dev chaos [--minutes N] [--seed S] [--rate R] [--instances N] [--cluster] [--overlap] [--each]
                   [--break all|none|processes,wires,relay]
                                      breaks a stack of its own under load, and compares what was promised with what
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Some("up") => up::run(arguments),
         Some("down") => down::run(arguments),
         Some("status") => status::run(arguments),
+        Some("app-keys") => app_keys::run(arguments),
         Some("logs") => logs::run(arguments),
         Some("chaos") => chaos::run(arguments),
         Some("fuzz") => fuzz::run(arguments),
