@@ -8,6 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// The first and the last millisecond that RFC 3339 can write: years have four digits.
+const WRITABLE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
+/// The text is no RFC 3339 time, or one outside the years 0 to 9999 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 time of the years 0 to 9999 UTC")]
+pub struct InvalidTime;
+
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
@@ -43,9 +51,11 @@ impl Timestamp {
     /// Parses RFC 3339 with any offset; what is finer than a millisecond is dropped.
     ///
     /// # Errors
-    /// The text is no RFC 3339 date-time.
-    pub fn parse(text: &str) -> Result<Self, time::error::Parse> {
-        Ok(OffsetDateTime::parse(text, &Rfc3339)?.into())
+    /// [`InvalidTime`]
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        let parsed = Self::from(OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTime)?);
+        // An offset can carry a time of the first or the last year out of what can be written in UTC.
+        if WRITABLE.contains(&parsed.0) { Ok(parsed) } else { Err(InvalidTime) }
     }
 }
 
@@ -72,12 +82,14 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
+/// A time beyond what RFC 3339 can write is written as the nearest that it can.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = OffsetDateTime::from_unix_timestamp(self.as_secs()).map_err(|_| fmt::Error)?;
+        let written = Self(self.0.clamp(*WRITABLE.start(), *WRITABLE.end()));
+        let date = OffsetDateTime::from_unix_timestamp(written.as_secs()).map_err(|_| fmt::Error)?;
         let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
         let (hour, minute, second) = date.to_hms();
-        let milli = self.0.rem_euclid(1000);
+        let milli = written.0.rem_euclid(1000);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }

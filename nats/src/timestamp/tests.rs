@@ -22,3 +22,17 @@ proptest! {
         prop_assert_eq!(Timestamp::parse(&at.to_string()).unwrap(), at);
     }
 }
+
+#[test]
+fn what_cannot_be_written_is_not_read() {
+    for (text, millis) in
+        [("0000-01-01T00:00:00Z", -62_167_219_200_000), ("9999-12-31T23:59:59.999Z", 253_402_300_799_999)]
+    {
+        assert_eq!(Timestamp::parse(text).unwrap().as_millis(), millis);
+    }
+    for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:59-23:59", "10000-01-01"] {
+        assert_eq!(Timestamp::parse(text), Err(InvalidTime), "{text}");
+    }
+    assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
+}
