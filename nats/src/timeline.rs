@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 use crate::bus::Bus;
-use crate::event::EventKind;
+use crate::event::{Envelope, EventError, EventKind};
 use crate::id::VerificationId;
 use crate::timestamp::Timestamp;
 use crate::{stream, subject};
@@ -54,7 +54,7 @@ pub async fn read(bus: &Bus, id: &VerificationId, after: u64) -> Result<Vec<Reco
 pub async fn last(bus: &Bus, id: &VerificationId, kind: EventKind) -> Result<Option<Recorded>, TimelineFault> {
     let stream = bus.jetstream().get_stream_no_info(stream::EVENTS).await.map_err(|error| fault(&error))?;
     match stream.get_last_raw_message_by_subject(&subject::event(kind, id)).await {
-        Ok(message) => Ok(Some(recorded(kind, message))),
+        Ok(message) => Ok(Some(recorded(kind, message)).filter(|recorded| belongs(id, recorded))),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
         Err(error) => Err(fault(&error)),
     }
@@ -67,12 +67,13 @@ async fn read_kind(
     after: u64,
 ) -> Result<Vec<Recorded>, TimelineFault> {
     let stream = bus.jetstream().get_stream_no_info(stream::EVENTS).await.map_err(|error| fault(&error))?;
-    let (subject, mut next, mut events) = (subject::event(kind, id), after + 1, Vec::new());
-    while events.len() < MOST_OF_A_KIND {
+    let (subject, mut next, mut read, mut events) = (subject::event(kind, id), after + 1, 0, Vec::new());
+    while read < MOST_OF_A_KIND {
         match stream.direct_get_next_for_subject(subject.clone(), Some(next)).await {
             Ok(message) => {
                 next = message.sequence + 1;
-                events.push(recorded(kind, message));
+                read += 1;
+                events.extend(Some(recorded(kind, message)).filter(|recorded| belongs(id, recorded)));
             }
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => break,
             Err(error) => return Err(fault(&error)),
@@ -81,10 +82,48 @@ async fn read_kind(
     Ok(events)
 }
 
+/// Whether an event stands where it says that it stands. JetStream stores its answers wherever they are to be sent, so a
+/// user who may read one event can have it stored under the subject of another. What a newer version says is believed.
+fn belongs(id: &VerificationId, recorded: &Recorded) -> bool {
+    match Envelope::from_json(&recorded.payload) {
+        Ok(envelope) => envelope.id == *id && envelope.event == recorded.kind.as_str(),
+        Err(EventError::Unsupported) => true,
+        Err(EventError::Malformed) => false,
+    }
+}
+
 fn recorded(kind: EventKind, message: StreamMessage) -> Recorded {
     Recorded { seq: message.sequence, kind, stored_at: message.time.into(), payload: message.payload }
 }
 
 fn fault(error: &dyn std::error::Error) -> TimelineFault {
     TimelineFault(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_counts_where_it_belongs() {
+        let id: VerificationId = "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
+        let payload = |version: u32, id: &VerificationId, event: &str| {
+            format!(
+                r#"{{"v":{version},"id":"{id}","event":"{event}","at":"2026-01-02T03:04:05.000Z","generation":1,"data":{{}}}}"#
+            )
+        };
+        let other = "bbcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
+        for (payload, expected) in [
+            (payload(1, &id, "verified"), true),
+            (payload(1, &id, "sent"), false),
+            (payload(1, &other, "verified"), false),
+            (payload(9, &id, "proved"), true),
+            ("{}".to_owned(), false),
+        ] {
+            let at = Timestamp::from_millis(0);
+            let recorded =
+                Recorded { seq: 1, kind: EventKind::Verified, stored_at: at, payload: payload.clone().into() };
+            assert_eq!(belongs(&id, &recorded), expected, "{payload}");
+        }
+    }
 }
