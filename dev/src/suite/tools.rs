@@ -27,6 +27,7 @@ pub(super) fn check_declarations(node: &Path) -> Result<Outcome> {
 }
 
 /// Fetches what back ends verify proofs with, for the system tests. Not every machine has all the languages.
+#[expect(clippy::unnecessary_wraps, reason = "the form that all steps have")]
 pub(super) fn fetch_for_backends(context: &mut Context) -> Result<Outcome> {
     if context.quick {
         return Ok(Outcome::Skipped("quick: the tests that run them are left out".to_owned()));
