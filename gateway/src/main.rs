@@ -1,5 +1,6 @@
 //! The program `otp-gateway`.
 
+use std::alloc::System;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +8,11 @@ use otp_gateway::apps::key;
 use otp_gateway::{Config, Server, keys, lists};
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, print, run_service, usage};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Memory is wiped when it is given back: buffers, parsers and templates that know of no secrets hold copies of some.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 const SERVICE: Service = Service {
     name: "otp-gateway",
