@@ -3,13 +3,14 @@
 //! A resend needs address and code again, and the proof names the address. Redis holds them sealed under a key that is
 //! derived from the hash keys and that neither the mailer nor Redis has.
 
+use std::fmt;
+
 use otp_nats::VerificationId;
 use otp_nats::keys::KeyList;
 use otp_nats::seal::{self, SealContext, SealError};
 use otp_nats::ticket::keyed_hash;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::code::Code;
 
@@ -17,7 +18,6 @@ const PURPOSE: &[u8] = b"distotp record key 1";
 const SUBJECT: &str = "record";
 
 /// The remembered request.
-#[derive(Debug)]
 pub struct Record {
     /// The address as typed.
     pub email: SecretString,
@@ -31,6 +31,12 @@ pub struct Record {
     pub purpose: Option<String>,
     /// What the application gave along.
     pub metadata: Option<serde_json::Value>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("app", &self.app).field("locale", &self.locale).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,7 +81,7 @@ impl RecordSealer {
             p: record.purpose.clone(),
             m: record.metadata.clone(),
         };
-        let plaintext = Zeroizing::new(serde_json::to_vec(&wire).map_err(|_| SealError::Malformed)?);
+        let plaintext = seal::wiped_json(&wire)?;
         seal::seal(&self.keys, &context(id), &plaintext)
     }
 

@@ -1,16 +1,16 @@
 //! The proof: a JWT (RFC 7519) signed with Ed25519 (`EdDSA`, RFC 8037), and the key set (RFC 7517) that verifies it.
 
+use std::fmt;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signer, SigningKey};
 use otp_nats::keys::{Key, KeyList};
-use otp_nats::{Timestamp, VerificationId};
+use otp_nats::{Timestamp, VerificationId, seal};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a token says, beside issuer, audience and times.
-#[derive(Debug)]
+/// What a token says, beside issuer, audience and times. Its `Debug` shows no address.
 pub struct Proof<'a> {
     /// The verification: `jti`.
     pub id: &'a VerificationId,
@@ -24,6 +24,12 @@ pub struct Proof<'a> {
     pub metadata: Option<&'a Value>,
     /// When the code was entered: `iat`.
     pub verified_at: Timestamp,
+}
+
+impl fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proof").field("id", &self.id).field("verified_at", &self.verified_at).finish_non_exhaustive()
+    }
 }
 
 /// Signs proofs.
@@ -104,7 +110,7 @@ fn public_key(key: &Key) -> Value {
 
 fn encoded(part: &impl Serialize) -> String {
     // Strings, numbers and parsed JSON only: serialising them into memory cannot fail.
-    BASE64URL_NOPAD.encode(&serde_json::to_vec(part).unwrap_or_default())
+    BASE64URL_NOPAD.encode(&seal::wiped_json(part).unwrap_or_default())
 }
 
 #[cfg(test)]

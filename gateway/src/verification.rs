@@ -1,5 +1,6 @@
 //! The life of a verification at the gateway: accept, resend, check, cancel, read.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,6 @@ pub struct Verifications {
 }
 
 /// A request for a verification, parsed.
-#[derive(Debug)]
 pub struct NewVerification {
     /// Which application asks.
     pub app: Arc<App>,
@@ -117,7 +117,7 @@ struct Mail<'a> {
 }
 
 /// The answer to an accepted request.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Accepted {
     /// The verification.
     pub id: VerificationId,
@@ -130,20 +130,40 @@ pub struct Accepted {
     events: Events,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Events {
     url: String,
     ticket: String,
 }
 
 /// The answer to the right code.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the JSON members")]
 pub struct Verified {
     id: VerificationId,
     status: &'static str,
     verified_at: Timestamp,
     token: String,
+}
+
+// Tickets, proofs and what applications give along stand in none of these.
+
+impl fmt::Debug for NewVerification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewVerification").field("app", &self.app.id).field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted").field("id", &self.id).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("id", &self.id).field("verified_at", &self.verified_at).finish_non_exhaustive()
+    }
 }
 
 impl Verifications {
@@ -365,4 +385,28 @@ fn over(state: State, retry_after: Duration) -> Problem {
 fn internal(id: &VerificationId, error: SealError) -> Problem {
     tracing::error!(%id, %error, "a sealed text cannot be used");
     Problem::Internal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_show_neither_ticket_nor_proof() {
+        let id: VerificationId = "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().unwrap();
+        let at = Timestamp::from_millis(0);
+        let accepted = Accepted {
+            id,
+            status: "queued",
+            email: "a***e@example.com".to_owned(),
+            expires_at: at,
+            resend_at: at,
+            attempts_left: 5,
+            code_length: 6,
+            events: Events { url: String::new(), ticket: "k1.ticket".to_owned() },
+        };
+        let verified = Verified { id, status: "verified", verified_at: at, token: "e30.e30.proof".to_owned() };
+        let shown = format!("{accepted:?} {verified:?}");
+        assert!(shown.contains(id.as_str()) && !shown.contains("ticket") && !shown.contains("proof"), "{shown}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::event::EventKind;
 use crate::id::VerificationId;
@@ -59,7 +59,7 @@ impl MailRequest {
             templates: self.templates.clone(),
             blocked: self.blocked,
         };
-        let plaintext = Zeroizing::new(serde_json::to_vec(&wire).map_err(|_| SealError::Malformed)?);
+        let plaintext = seal::wiped_json(&wire)?;
         seal::seal(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), &plaintext)
     }
 

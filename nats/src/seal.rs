@@ -5,9 +5,12 @@
 //! (subject, id, generation), each part with its length before it, so that no two contexts give the same bytes and a
 //! sealed text that is moved to another place does not open.
 
+use std::io::{self, Write};
+
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key as CipherKey, XChaCha20Poly1305, XNonce};
 use data_encoding::BASE64URL_NOPAD;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::id::VerificationId;
@@ -71,6 +74,33 @@ pub fn open(keys: &KeyList, context: &SealContext<'_>, sealed: &str) -> Result<Z
     let key = keys.find(key_id).ok_or(SealError::UnknownKey)?;
     let payload = Payload { msg: ciphertext, aad: &associated_data(key, context) };
     cipher(key).decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError::Tampered)
+}
+
+/// A value as JSON in memory that is wiped. It is measured first: a buffer that grows leaves what it held behind wherever
+/// it was before.
+///
+/// # Errors
+/// [`SealError::Malformed`] when the value has no JSON form.
+pub fn wiped_json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_err(|_| SealError::Malformed)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, value).map_err(|_| SealError::Malformed)?;
+    Ok(json)
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {

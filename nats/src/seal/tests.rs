@@ -67,3 +67,11 @@ proptest! {
         prop_assert_eq!(left == right, a == c && b == d);
     }
 }
+
+#[test]
+fn json_is_written_without_a_move() {
+    let value = serde_json::json!({"code": "0123456789", "text": "\u{1F511}\"\\".repeat(100)});
+    let json = wiped_json(&value).unwrap();
+    assert_eq!(*json, serde_json::to_vec(&value).unwrap());
+    assert_eq!(json.capacity(), json.len(), "measured exactly, so that it never grew");
+}
