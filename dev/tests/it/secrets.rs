@@ -1,23 +1,57 @@
 //! The whole flow with everything logged, faults included: nothing that is written down gives a secret away.
 
+mod dumps;
+mod misplaced;
+mod quoting;
 mod search;
 mod traces;
+mod types;
+
+use std::path::Path;
 
 use otp_dev::process::Signal;
 use otp_dev::stack::Part;
+use otp_gateway::apps::key::{KeyHash, KeyKind, fresh};
+use otp_nats::keys::Key;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, send};
+use misplaced::AppKeys;
+use quoting::Quoting;
 use search::Secrets;
 
 /// So many digits are in no time stamp and in no count by chance.
 const CODE_LENGTH: usize = 10;
+const KEY_SETTINGS: [&str; 4] = ["OTP_SEAL_KEYS", "OTP_TICKET_KEYS", "OTP_HASH_KEYS", "OTP_SIGNING_KEYS"];
 
-/// A system whose every part logs all it can.
-async fn talkative() -> System {
+/// An application that is known by its keys alone.
+fn application(folder: &Path) -> AppKeys {
+    let [secret, publishable] = [KeyKind::Secret, KeyKind::Publishable].map(|kind| fresh(kind).expect("a key"));
+    let hash = |key: &str| KeyHash::of(key).expect("a key").1;
+    let text = format!(
+        "[apps.shop]\nsecret_keys = [\"{}\"]\npublishable_keys = [\"{}\"]\nallowed_origins = [\"https://shop.test\"]\n",
+        hash(&secret),
+        hash(&publishable)
+    );
+    std::fs::write(folder.join("apps.toml"), text).expect("written");
+    AppKeys { secret: secret.to_string(), publishable: publishable.to_string() }
+}
+
+/// A system whose every part logs all it can; keys are in files, as they should be.
+async fn talkative(folder: &Path) -> System {
+    let apps = folder.join("apps.toml").display().to_string();
     System::with(|options| {
+        options.caller.set("OTP_APPS_FILE", &apps);
+        options.caller.set("OTP_CORE_DUMPS", "true");
+        for name in KEY_SETTINGS {
+            let bytes: [u8; 32] = rand::random();
+            let key = Key::new("k1", bytes).expect("a key");
+            let path = folder.join(name);
+            std::fs::write(&path, key.to_setting().as_bytes()).expect("written");
+            options.caller.set(&format!("{name}_FILE"), &path.display().to_string());
+        }
         let set = [
             // A bare level counts for our own crates; here libraries say all they can as well.
             ("OTP_LOG", "trace,otp_nats=trace"),
@@ -36,15 +70,22 @@ async fn talkative() -> System {
 
 #[tokio::test]
 async fn nothing_that_is_written_down_holds_a_secret() {
-    let system = talkative().await;
+    let folder = tempfile::tempdir().expect("a directory");
+    let app = application(folder.path());
+    let mut system = talkative(folder.path()).await;
     let mut secrets = Secrets::default();
     proved(&system, &mut secrets).await;
     faulty_clients(&system, &mut secrets).await;
+    misplaced::all_over(&system, &mut secrets, &app).await;
     faulty_relay(&system, &mut secrets).await;
+    quoting_relay(&mut system, &mut secrets).await;
     restarts(&system, &mut secrets).await;
     ended(&system, &mut secrets).await;
-    keys(&system, &mut secrets);
+    keys(folder.path(), &mut secrets);
 
+    traces::in_processes(&system, &secrets);
+    passwords(&system, &mut secrets);
+    traces::in_command_lines(&system, &secrets);
     traces::in_redis(&system, &secrets).await;
     traces::in_metrics(&system, &secrets).await;
     let logs = Part::SERVICES.map(|part| system.stack.log(part));
@@ -149,6 +190,33 @@ async fn faulty_relay(system: &System, secrets: &mut Secrets) {
     }
 }
 
+/// A relay that repeats address and code, whatever it does with the mail.
+async fn quoting_relay(system: &mut System, secrets: &mut Secrets) {
+    let relay = Quoting::serve(CODE_LENGTH).await;
+    let quoted = system.stack.add(Part::Mailer, &[("OTP_SMTP_URL", &relay.url)]).await.expect("a second mailer");
+    system.stack.hold(Part::Mailer, Signal::Terminate).await.expect("held");
+    for (address, end) in [
+        ("Taken.Vroomfondel@secrets.test", "sent"),
+        ("Deferred.Majikthise@secrets.test", "deferred"),
+        ("Refused.Lunkwill@secrets.test", "failed"),
+    ] {
+        secrets.add_address(address);
+        let asked = ask(system, secrets, &json!({"email": address})).await;
+        let said = Socket::watching(&system.stack.file().events, &asked).await.until(end).await;
+        // The code is nobody's to know here, but ten digits in a row in a reply can be nothing else.
+        let reply = said.last().expect("events").to_string();
+        let runs = reply.split(|letter: char| !letter.is_ascii_digit());
+        assert!(runs.into_iter().all(|digits| digits.len() < CODE_LENGTH), "{reply}");
+        if end == "deferred" {
+            assert_eq!(system.api().cancel(&asked.id, Some(&asked.ticket)).await.status, 204);
+        }
+    }
+    let log = std::fs::read_to_string(system.stack.log(quoted)).expect("a log");
+    assert!(!log.contains("looks like TAKEN") && !log.contains("looks like REFUSED"), "a reply in the log");
+    system.stack.remove(quoted).await.expect("ended");
+    system.stack.release(Part::Mailer).await.expect("ready");
+}
+
 /// Servers that go away under requests and checks, and come back.
 async fn restarts(system: &System, secrets: &mut Secrets) {
     let address = "Agrajag.Reborn@secrets.test";
@@ -182,10 +250,19 @@ async fn ended(system: &System, secrets: &mut Secrets) {
     Socket::watching(&system.stack.file().events, &asked).await.until("locked").await;
 }
 
-/// The keys themselves, which only their file may hold.
-fn keys(system: &System, secrets: &mut Secrets) {
-    let text = std::fs::read_to_string(system.stack.dir().join("keys.env")).expect("keys");
-    let lines = text.lines().filter(|line| line.starts_with("OTP_"));
-    let values = lines.filter_map(|line| line.split_once(':')).map(|(_, key)| key.trim_matches('"'));
-    assert_eq!(values.map(|key| secrets.add("a key", key)).count(), 4, "one for each purpose");
+/// The keys themselves, which only their files may hold.
+fn keys(folder: &Path, secrets: &mut Secrets) {
+    for name in KEY_SETTINGS {
+        let text = std::fs::read_to_string(folder.join(name)).expect("a key");
+        secrets.add("a key", text.split_once(':').expect("a key with its id").1);
+    }
+}
+
+/// What services log in with at NATS and Redis.
+fn passwords(system: &System, secrets: &mut Secrets) {
+    let folder = system.stack.dir().join("secrets");
+    for user in ["nats-gateway", "nats-mailer", "nats-notifier", "redis-gateway"] {
+        let password = std::fs::read_to_string(folder.join(user).join("password")).expect("a password");
+        secrets.add("a password", password.trim());
+    }
 }

@@ -60,7 +60,34 @@ pub(super) async fn in_metrics(system: &System, secrets: &Secrets) {
     }
 }
 
-/// All files of the stack: logs, JetStream's store, Redis' file. The keys have a file of their own.
+/// What the system shows of our processes: the environment, in which keys that come from files are not, and the
+/// command line. What a process may read of another is another test's.
+pub(super) fn in_processes(system: &System, secrets: &Secrets) {
+    for part in Part::SERVICES {
+        let pid = system.stack.pid(part).expect("running");
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment);
+        if environment.is_empty() {
+            println!("skipped: the system shows no environment of {part:?}");
+            continue;
+        }
+        assert!(environment.contains("OTP_SEAL_KEYS_FILE") || part == Part::Notifier, "{part:?}: {environment}");
+        let found = secrets.found_in(&environment);
+        assert!(found.is_empty(), "{part:?}'s environment holds {found:#?}");
+    }
+}
+
+/// What everybody on the machine reads.
+pub(super) fn in_command_lines(system: &System, secrets: &Secrets) {
+    for part in Part::SERVICES.into_iter().chain(Part::SERVERS) {
+        let pid = system.stack.pid(part).expect("running");
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let found = secrets.found_in(&String::from_utf8_lossy(&line));
+        assert!(found.is_empty(), "{part:?}'s command line holds {found:#?}");
+    }
+}
+
+/// All files of the stack: logs, JetStream's store, Redis' file. Keys and passwords have a folder of their own.
 pub(super) fn in_files(dir: &Path, secrets: &Secrets) {
     let (mut names, mut masked) = (Vec::new(), false);
     let mut folders = vec![dir.to_owned()];
@@ -68,7 +95,9 @@ pub(super) fn in_files(dir: &Path, secrets: &Secrets) {
         for entry in std::fs::read_dir(folder).expect("a directory") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                folders.push(path);
+                if path.file_name().is_some_and(|name| name != "secrets") {
+                    folders.push(path);
+                }
             } else if path.file_name().is_some_and(|name| name != "keys.env") {
                 let octets = std::fs::read(&path).expect("a file");
                 let text = String::from_utf8_lossy(&octets);
