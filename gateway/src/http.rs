@@ -29,6 +29,7 @@ mod create;
 mod existing;
 #[doc(hidden)]
 pub mod fuzz;
+mod id;
 mod page;
 
 /// What a browser may keep of a preflight's answer.

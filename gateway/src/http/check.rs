@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::id::Id;
 use super::{Caller, Gateway, body};
 use crate::code::Code;
 use crate::problem::Problem;
@@ -27,11 +28,13 @@ impl Body {
 pub(super) async fn check(
     State(gateway): State<Arc<Gateway>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    id: Result<Id, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id.parse().map_err(|_| Problem::NotFound)?;
-    let app = gateway.actor(&id, request.headers(), caller)?.app;
+    let headers = request.headers().clone();
+    // What is wrong with the request comes before what is wrong with what it asks for.
     let code = body::read::<Body>(request).await?.entered();
+    let Id(id) = id?;
+    let app = gateway.actor(&id, &headers, caller)?.app;
     gateway.verifications.check(&app, id, &code, caller.trace).await.map(|verified| body::answer(&verified))
 }

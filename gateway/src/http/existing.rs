@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use otp_nats::VerificationId;
 
 use super::access::Asker;
+use super::id::Id;
 use super::{Caller, Gateway, body, create};
 use crate::problem::Problem;
 
@@ -17,10 +17,9 @@ const KEY_SET_AGE: &str = "public, max-age=300";
 
 pub(super) async fn status(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = parse(&id)?;
     let app = gateway.owner(&id, request.headers())?;
     let status = gateway.verifications.status(&app, id).await?;
     Ok(body::answer(&status))
@@ -29,10 +28,9 @@ pub(super) async fn status(
 pub(super) async fn cancel(
     State(gateway): State<Arc<Gateway>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Id(id): Id,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let id = parse(&id)?;
     gateway.owner(&id, request.headers())?;
     gateway.verifications.cancel(id, caller.trace).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -41,10 +39,9 @@ pub(super) async fn cancel(
 pub(super) async fn resend(
     State(gateway): State<Arc<Gateway>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Id(id): Id,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = parse(&id)?;
     let Asker { app, client, .. } = gateway.actor(&id, request.headers(), caller)?;
     let accepted = gateway.verifications.resend(&app, id, client, caller.trace).await?;
     Ok(create::accepted_answer(&accepted))
@@ -54,8 +51,4 @@ pub(super) async fn key_set(State(gateway): State<Arc<Gateway>>) -> Response {
     let keys = gateway.verifications.signer.key_set().to_string();
     let kind = "application/jwk-set+json";
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, KEY_SET_AGE)], keys).into_response()
-}
-
-fn parse(id: &str) -> Result<VerificationId, Problem> {
-    id.parse().map_err(|_| Problem::NotFound)
 }
