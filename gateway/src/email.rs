@@ -15,7 +15,8 @@ const MAX_ADDRESS: usize = 254;
 /// Longest domain in octets as text (RFC 1035 §2.3.4: 255 on the wire).
 const MAX_DOMAIN: usize = 253;
 
-/// A mail address: its local part as typed, its domain in lower-case ASCII. It prints masked only.
+/// A mail address: its local part as typed, but for backslashes that it can do without, its domain in lower-case ASCII. It
+/// prints masked only.
 #[derive(Clone)]
 pub struct EmailAddress {
     address: SecretString,
@@ -58,7 +59,7 @@ impl EmailAddress {
             return Err(InvalidEmail::TooLong);
         }
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail::NoLocalPart)?;
-        let bare = local_part(local)?;
+        let (local, bare) = local_part(local)?;
         let domain = ascii_domain(domain).ok_or(InvalidEmail::BadDomain)?;
         let address = format!("{local}@{domain}");
         if address.len() > MAX_ADDRESS {
@@ -95,8 +96,8 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// Checks a local part and gives it without quotes.
-fn local_part(local: &str) -> Result<String, InvalidEmail> {
+/// Checks a local part and gives it as mail goes to it and without quotes.
+fn local_part(local: &str) -> Result<(String, String), InvalidEmail> {
     if local.is_empty() {
         return Err(InvalidEmail::NoLocalPart);
     }
@@ -105,8 +106,8 @@ fn local_part(local: &str) -> Result<String, InvalidEmail> {
     }
     let inner = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {
-        Some(inner) => unquote(inner).ok_or(InvalidEmail::BadLocalPart),
-        None if local.split('.').all(is_atom) => Ok(local.to_owned()),
+        Some(inner) => unquote(inner).map(|bare| (quote(&bare), bare)).ok_or(InvalidEmail::BadLocalPart),
+        None if local.split('.').all(is_atom) => Ok((local.to_owned(), local.to_owned())),
         None => Err(InvalidEmail::BadLocalPart),
     }
 }
@@ -135,6 +136,13 @@ fn unquote(inner: &str) -> Option<String> {
         bare.push(c);
     }
     (!bare.is_empty()).then_some(bare)
+}
+
+/// A quoted string with a backslash where there has to be one and nowhere else (RFC 5321 §4.1.2 wants no more), because
+/// not all programs on the way know the others.
+fn quote(bare: &str) -> String {
+    let escaped = |c| if matches!(c, '"' | '\\') { format!("\\{c}") } else { String::from(c) };
+    format!("\"{}\"", bare.chars().map(escaped).collect::<String>())
 }
 
 /// The domain by IDNA 2008 with UTS 46 mapping, lower case, or `None`.

@@ -19,6 +19,7 @@ fn good_addresses_keep_their_local_part() {
         ("\"odd local\"@example.com", "\"odd local\"@example.com"),
         ("\"a@b\"@example.com", "\"a@b\"@example.com"),
         ("\"qu\\\"ote\"@example.com", "\"qu\\\"ote\"@example.com"),
+        ("\"a\\ \\b\\\\\"@example.com", "\"a b\\\\\"@example.com"),
         ("info@bücher.example", "info@xn--bcher-kva.example"),
         ("info@BÜCHER.example", "info@xn--bcher-kva.example"),
         ("用户@例え.テスト", "用户@xn--r8jz45g.xn--zckzah"),
