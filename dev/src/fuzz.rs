@@ -7,7 +7,6 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::missing_panics_doc,
     reason = "a property that does not hold is to stop the fuzzer, and panics are how it is told"
 )]
 

@@ -99,11 +99,12 @@ impl Folders {
         Ok(status.success())
     }
 
-    /// Leaves the fewest and smallest inputs in the checkout that reach all that is reached so far.
+    /// Leaves the fewest inputs in the checkout that reach all code that is reached so far, however often.
     fn keep(&self, target: &str) -> Result<()> {
         let fewest = self.work.with_extension("fewest");
         std::fs::create_dir_all(&fewest)?;
-        let status = Self::libfuzzer(target, &[&fewest, &self.kept, &self.work]).arg("-merge=1").status()?;
+        let merge = ["-set_cover_merge=1", "-use_counters=0"];
+        let status = Self::libfuzzer(target, &[&fewest, &self.kept, &self.work]).args(merge).status()?;
         if !status.success() {
             bail!("the corpus of {target} can't be merged ({status})");
         }

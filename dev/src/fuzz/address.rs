@@ -52,8 +52,10 @@ fn spellings(typed: &str, local: &str, domain: &str, canonical: &str) {
     };
     let (mailbox, _) = canonical.rsplit_once('@').expect("an @");
     assert!(!mailbox.is_empty(), "{typed:?} has an empty mailbox");
-    let mut others = vec![typed.to_ascii_uppercase(), typed.to_ascii_lowercase(), canonical.to_owned()];
+    let mut others = vec![typed.to_ascii_uppercase(), typed.to_ascii_lowercase()];
     if !local.starts_with('"') {
+        // Without the quotes that it needs a quoted one is another address.
+        others.push(canonical.to_owned());
         // What follows the first plus sign is a tag, unless nothing stands before it.
         others.push(format!("{local}+tag@{domain}"));
         others.push(format!("\"{local}\"@{domain}"));

@@ -1,4 +1,4 @@
-//! What each program is made of, as a CycloneDX document: for whoever passes the programs on, and whoever has to know
+//! What each program is made of, as a `CycloneDX` document: for whoever passes the programs on, and whoever has to know
 //! within the hour whether a library with a hole is in them.
 
 use std::process::Stdio;

@@ -8,6 +8,7 @@
     reason = "clippy.toml allows them in test functions; what these call is a test as well"
 )]
 
+mod attack;
 mod browser;
 mod chaos;
 mod cluster;
