@@ -25,7 +25,7 @@ pub(crate) fn app(id: &str) -> App {
             recipient: limits("5/1h,12/1d"),
             guesses: limits("15/1d"),
         },
-        proof_of_work: crate::altcha::Policy::Off,
+        proof_of_work: Policy::Off,
         quotas: Quotas { ip: limits("10/1m"), ..Quotas::default() },
     }
 }

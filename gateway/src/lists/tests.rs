@@ -171,7 +171,8 @@ fn the_allow_list_wins_over_the_disposable_and_not_over_the_blocked() {
 #[test]
 fn two_hundred_thousand_lines() {
     const LINES: usize = 200_000;
-    let text: String = (0..LINES).map(|number| format!("{}-{number:x}.example\n", number * 7919)).collect();
+    let lines: Vec<String> = (0..LINES).map(|number| format!("{}-{number:x}.example", number * 7919)).collect();
+    let text = lines.join("\n");
     let started = Instant::now();
     let list = domains(&text);
     println!(

@@ -14,7 +14,7 @@ fn every_variant() -> Vec<Problem> {
         Problem::UndeliverableDomain,
         Problem::DisposableDomain,
         Problem::ProofOfWorkRequired { challenge: golden() },
-        Problem::InvalidProofOfWork { refusal: crate::altcha::Refusal::TooEasy, challenge: golden() },
+        Problem::InvalidProofOfWork { refusal: Refusal::TooEasy, challenge: golden() },
         Problem::RateLimited(vec![
             Violation::of("recipient", limit, Duration::from_millis(1500)),
             Violation::of(
@@ -42,7 +42,7 @@ fn every_variant() -> Vec<Problem> {
 }
 
 /// The challenge that the web client's tests read.
-fn golden() -> Box<crate::altcha::Challenge> {
+fn golden() -> Box<Challenge> {
     let golden: Value = serde_json::from_str(include_str!("../../golden/altcha.json")).unwrap();
     serde_json::from_value(golden["challenge"].clone()).unwrap()
 }

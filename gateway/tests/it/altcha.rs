@@ -24,7 +24,7 @@ fn solved(challenge: &Value) -> String {
         pbkdf2::pbkdf2_hmac::<Sha256>(&[&nonce[..], &counter.to_be_bytes()].concat(), &salt, rounds, &mut key);
         key
     };
-    let (counter, key) = (0..).map(|n| (n, derive(n))).find(|(_, key)| key.starts_with(&prefix)).unwrap();
+    let (counter, key) = (0..=u32::MAX).map(|n| (n, derive(n))).find(|(_, key)| key.starts_with(&prefix)).unwrap();
     let solution = json!({"counter": counter, "derivedKey": HEXLOWER.encode(&key), "time": 1});
     BASE64.encode(json!({"challenge": challenge, "solution": solution}).to_string().as_bytes())
 }
