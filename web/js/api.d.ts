@@ -3,10 +3,11 @@ export declare class Api {
     #private;
     /** The service's clock minus ours, in ms; what counts down to the service's times adds it. */
     clockOffsetMs: number;
-    /** @param {{fetch?: typeof globalThis.fetch, base?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours */
-    constructor({ fetch, base, now }?: {
+    /** @param {{fetch?: typeof globalThis.fetch, base?: string, key?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours; `key`: the application's publishable one, none in open mode */
+    constructor({ fetch, base, key, now }?: {
         fetch?: typeof globalThis.fetch;
         base?: string;
+        key?: string;
         now?: () => number;
     });
     /**

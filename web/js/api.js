@@ -10,14 +10,16 @@ const CLOCK_NOISE_MS = 2_000;
 export class Api {
   #fetch;
   #base;
+  #key;
   #now;
   /** The service's clock minus ours, in ms; what counts down to the service's times adds it. */
   clockOffsetMs = 0;
 
-  /** @param {{fetch?: typeof globalThis.fetch, base?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours */
-  constructor({ fetch = (resource, options) => globalThis.fetch(resource, options), base = '', now = () => Date.now() } = {}) {
+  /** @param {{fetch?: typeof globalThis.fetch, base?: string, key?: string, now?: () => number}} [options] `base`: the gateway's origin, else ours; `key`: the application's publishable one, none in open mode */
+  constructor({ fetch = (resource, options) => globalThis.fetch(resource, options), base = '', key = '', now = () => Date.now() } = {}) {
     this.#fetch = fetch;
     this.#base = base;
+    this.#key = key;
     this.#now = now;
   }
 
@@ -28,7 +30,8 @@ export class Api {
    */
   request(wish, idempotencyKey) {
     // The header is a structured string (RFC 9651), hence the quotes.
-    return this.#call('POST', '', { body: wish, headers: { 'Idempotency-Key': `"${idempotencyKey}"` } });
+    const headers = { 'Idempotency-Key': `"${idempotencyKey}"`, ...(this.#key ? bearer(this.#key) : {}) };
+    return this.#call('POST', '', { body: wish, headers });
   }
 
   /** @param {string} id @param {string} code @returns {Promise<{id: string, status: string, verified_at: string, token: string}>} */
@@ -83,7 +86,7 @@ export class Api {
   }
 }
 
-const bearer = (ticket) => ({ Authorization: `Bearer ${ticket}` });
+const bearer = (proof) => ({ Authorization: `Bearer ${proof}` });
 
 /** Random enough to be met once; `randomUUID` is missing where the page is not served over TLS. */
 export function newIdempotencyKey() {

@@ -9,12 +9,14 @@ import { Flow } from './flow.js';
 /**
  * @param {object} options
  * @param {string} [options.endpoint] the gateway's origin; the page's own when it is left out
+ * @param {string} [options.appKey] the application's publishable key; none where the service asks for none
  * @param {(view: import('./types.d.ts').View) => void} options.onChange called with every change, with all there is to show
  * @param {string} [options.name] tells apart several in the same tab, so that each finds its own after a reload
  * @returns {Flow} `request`, `check`, `resend`, `cancel`, `again`, and `resume` after a reload
  */
-export declare function createVerification({ endpoint, onChange, name }: {
+export declare function createVerification({ endpoint, appKey, onChange, name }: {
     endpoint?: string;
+    appKey?: string;
     onChange: (view: import('./types.d.ts').View) => void;
     name?: string;
 }): Flow;

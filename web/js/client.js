@@ -14,13 +14,14 @@ import { Session } from './session.js';
 /**
  * @param {object} options
  * @param {string} [options.endpoint] the gateway's origin; the page's own when it is left out
+ * @param {string} [options.appKey] the application's publishable key; none where the service asks for none
  * @param {(view: import('./types.d.ts').View) => void} options.onChange called with every change, with all there is to show
  * @param {string} [options.name] tells apart several in the same tab, so that each finds its own after a reload
  * @returns {Flow} `request`, `check`, `resend`, `cancel`, `again`, and `resume` after a reload
  */
-export function createVerification({ endpoint = '', onChange, name = '' }) {
+export function createVerification({ endpoint = '', appKey = '', onChange, name = '' }) {
   return new Flow({
-    api: new Api({ base: endpoint.replace(/\/+$/, '') }),
+    api: new Api({ base: endpoint.replace(/\/+$/, ''), key: appKey }),
     session: new Session(() => sessionStorage, name),
     openEvents: (subscription) => new EventsClient(subscription),
     clock: BROWSER,

@@ -18,6 +18,9 @@ export declare class OtpVerify extends HTMLElement {
     /** The gateway's origin: the attribute, else where this file came from. */
     get endpoint(): string;
     set endpoint(origin: string);
+    /** The application's publishable key; none where the service asks for none. @returns {string|null} */
+    get appKey(): string | null;
+    set appKey(key: string | null);
     /** The language of texts and mail. Unset, the page's own is taken, then the browser's. @returns {string|null} */
     get locale(): string | null;
     set locale(tag: string | null);

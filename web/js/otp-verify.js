@@ -64,6 +64,15 @@ export class OtpVerify extends HTMLElement {
     this.setAttribute('endpoint', origin);
   }
 
+  /** The application's publishable key; none where the service asks for none. @returns {string|null} */
+  get appKey() {
+    return this.getAttribute('app-key');
+  }
+
+  set appKey(key) {
+    this.setAttribute('app-key', key ?? '');
+  }
+
   /** The language of texts and mail. Unset, the page's own is taken, then the browser's. @returns {string|null} */
   get locale() {
     return this.getAttribute('locale');
@@ -172,7 +181,12 @@ export class OtpVerify extends HTMLElement {
 
   connectedCallback() {
     // Moved within the page, it stays what it was.
-    this.#flow ??= createVerification({ endpoint: this.endpoint, name: this.purpose ?? '', onChange: (view) => this.#changed(view) });
+    this.#flow ??= createVerification({
+      endpoint: this.endpoint,
+      appKey: this.appKey ?? '',
+      name: this.purpose ?? '',
+      onChange: (view) => this.#changed(view),
+    });
     this.#unfollow = followBrowser(this.#flow);
     this.#view.show(this.#flow.view, () => this.serverNow);
     this.#flow.resume();

@@ -11,7 +11,7 @@ const ID = 'v1';
 const iso = (ms) => new Date(ms).toISOString();
 
 /** A page without a document: real API client, session, events client and flow on a fake network and clock. */
-function setUp({ kept = new Map(), prove } = {}) {
+function setUp({kept = new Map(), prove, key } = {}) {
   const clock = new FakeClock();
   const sockets = [];
   const calls = [];
@@ -34,7 +34,7 @@ function setUp({ kept = new Map(), prove } = {}) {
   };
   let view;
   const flow = new Flow({
-    api: new Api({ fetch, now: clock.now }), session: new Session(() => storage), clock,
+    api: new Api({ fetch, key, now: clock.now }), session: new Session(() => storage), clock,
     openEvents: (subscription) => new EventsClient(subscription, { ...clock, random: () => 0.5, isOnline: () => true, createSocket }),
     prove, onChange: (next) => { view = next; },
   });
@@ -326,3 +326,12 @@ for (const [name, stop] of [['cancel', (flow) => flow.cancel()], ['again', (flow
     assert.deepEqual([page.view().proving, page.view().busy, page.view().problem, page.view().verification.phase], [false, null, null, 'idle']);
   });
 }
+
+test('the application asks with its key, and with nothing where there is none', async () => {
+  const page = await started({ key: 'otp_pk_shop' });
+  page.replies.push([422, { type: 'x/incorrect-code', title: '', status: 422, attempts_left: 4 }]);
+  await page.flow.check('000000');
+  assert.deepEqual(page.calls.map(({ headers }) => headers.Authorization), ['Bearer otp_pk_shop', undefined]);
+  const open = await started();
+  assert.equal(open.calls[0].headers.Authorization, undefined);
+});
