@@ -3,26 +3,41 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, join_all};
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde_json::json;
 
 use super::fleet::{Fleet, rounds};
-use crate::support::{Answer, PATIENCE, VERIFICATIONS, eventually, other_code, send};
+use crate::support::{Answer, Asked, PATIENCE, VERIFICATIONS, eventually, other_code, send};
 
 /// Rounds of each race in the tests; `OTP_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 12;
 /// Requests of one race: more than a gateway has threads, so that some always overtake others.
 const CROWD: usize = 24;
-/// What is quicker than its rivals starts so much later at most, so that each wins some rounds.
-const HEAD_START_MAX_US: u64 = 3_000;
 /// Guesses that a code has.
 const GUESSES: u64 = 5;
 
 fn count() -> usize {
     super::setting("OTP_TEST_ROUNDS", ROUNDS)
+}
+
+/// All of both at once, one before the other as it is drawn.
+async fn mixed<'a>(
+    one: Vec<LocalBoxFuture<'a, Answer>>,
+    other: Vec<LocalBoxFuture<'a, Answer>>,
+    random: &mut StdRng,
+) -> (Vec<Answer>, Vec<Answer>) {
+    let tagged =
+        |tag: bool| move |request: LocalBoxFuture<'a, Answer>| async move { (tag, request.await) }.boxed_local();
+    let mut all: Vec<_> = one.into_iter().map(tagged(true)).chain(other.into_iter().map(tagged(false))).collect();
+    all.shuffle(random);
+    let (one, other): (Vec<_>, Vec<_>) = join_all(all).await.into_iter().partition(|(tag, _)| *tag);
+    let untagged = |answers: Vec<(bool, Answer)>| answers.into_iter().map(|(_, answer)| answer).collect();
+    (untagged(one), untagged(other))
 }
 
 fn with(answers: &[Answer], status: u16) -> usize {
@@ -134,15 +149,10 @@ async fn what_is_canceled_is_not_verified_as_well() {
     let verified = std::cell::Cell::new(0);
     rounds("cancel and check", count(), async |number, mut random| {
         let (asked, code) = fleet.verification(&format!("cancel{number}@race.test"), &mut random).await;
-        let cancels: Vec<_> = (0..4).map(|_| fleet.any(&mut random).cancel(&asked.id, Some(&asked.ticket))).collect();
-        let checks: Vec<_> = (0..4).map(|_| fleet.any(&mut random).check(&asked.id, &code)).collect();
-        // Who comes first is drawn: a cancel is the quicker one.
-        let head_start = Duration::from_micros(random.random_range(0..HEAD_START_MAX_US));
-        let cancels = async {
-            tokio::time::sleep(head_start).await;
-            join_all(cancels).await
-        };
-        let (checked, canceled) = futures_util::join!(join_all(checks), cancels);
+        let cancels = (0..4).map(|_| fleet.any(&mut random).cancel(&asked.id, Some(&asked.ticket)).boxed_local());
+        let cancels: Vec<_> = cancels.collect();
+        let checks = (0..4).map(|_| fleet.any(&mut random).check(&asked.id, &code).boxed_local()).collect();
+        let (canceled, checked) = mixed(cancels, checks, &mut random).await;
         assert_eq!(with(&canceled, 204), canceled.len(), "canceling is allowed at any time");
         let right = with(&checked, 200);
         assert!(right <= 1, "{right} right ones");
@@ -167,15 +177,11 @@ async fn what_is_superseded_is_not_verified_as_well() {
     rounds("supersede and check", count(), async |number, mut random| {
         let address = format!("newer{number}@race.test");
         let (asked, code) = fleet.verification(&address, &mut random).await;
-        // Who comes first is drawn: a check is the quicker one.
-        let head_start = Duration::from_micros(random.random_range(0..HEAD_START_MAX_US));
-        let checks: Vec<_> = (0..4).map(|_| fleet.any(&mut random).check(&asked.id, &code)).collect();
-        let newer: Vec<_> = (0..3).map(|_| fleet.any(&mut random).accepted(&address)).collect();
-        let checks = async {
-            tokio::time::sleep(head_start).await;
-            join_all(checks).await
-        };
-        let (newer, checked) = futures_util::join!(join_all(newer), checks);
+        let body = json!({"email": address});
+        let newer: Vec<_> = (0..6).map(|_| fleet.any(&mut random).ask(&body).boxed_local()).collect();
+        let checks = (0..2).map(|_| fleet.any(&mut random).check(&asked.id, &code).boxed_local()).collect();
+        let (newer, checked) = mixed(newer, checks, &mut random).await;
+        let newer: Vec<Asked> = newer.iter().map(Answer::accepted).collect();
         let right = with(&checked, 200);
         assert!(right <= 1, "{right} right ones");
         let slug = if right == 1 { "already-used" } else { "superseded" };
