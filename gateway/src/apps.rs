@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::altcha::Policy;
 use crate::limits::Limits;
 use crate::store::CodePolicy;
-use crate::watched_file::WatchedFile;
+use crate::watched_file::InForce;
 
 pub mod file;
 pub mod key;
@@ -92,24 +92,8 @@ impl Origins {
     }
 }
 
-/// Where the applications that are in force are found.
-#[derive(Debug, Clone)]
-pub enum Registry {
-    /// Open mode alone: there is no file.
-    Fixed(Arc<Apps>),
-    /// As the file has them now.
-    File(WatchedFile<Apps>),
-}
-
-impl Registry {
-    /// The applications that are in force now.
-    pub fn current(&self) -> Arc<Apps> {
-        match self {
-            Self::Fixed(apps) => Arc::clone(apps),
-            Self::File(file) => file.current(),
-        }
-    }
-}
+/// The applications that are in force.
+pub type Registry = InForce<Apps>;
 
 /// All applications as one state of the file has them.
 #[derive(Debug, Clone, Default)]

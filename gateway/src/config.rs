@@ -11,7 +11,7 @@ use otp_nats::settings::{List, Settings};
 use otp_nats::stream::RETENTION_GRACE;
 
 use crate::altcha::{Cost, Policy};
-use crate::apps::{App, Origins, Quotas, file};
+use crate::apps::{App, Origins, Quotas, Registry, file};
 use crate::client_ip::{ProxyHeader, TrustedProxies};
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
@@ -51,14 +51,12 @@ pub struct Config {
     pub audience: String,
     /// Life of a proof.
     pub token_ttl: Duration,
-    /// What holds for open mode, and for applications as far as the file does not say otherwise.
-    pub defaults: App,
-    /// Whether anyone may ask without a key.
-    pub open: bool,
+    /// Who may ask, and what holds for each.
+    pub apps: Registry,
+    /// Whether requests of an IP address are limited unless an application says otherwise.
+    pub limits_ip: bool,
     /// Mails of all together a day; `None` when that is not limited.
     pub total_budget: Option<u64>,
-    /// The file of applications.
-    pub apps_file: Option<PathBuf>,
     /// How much work a proof of work is.
     pub proof_of_work_cost: Cost,
     /// Lists of domains and recipients.
@@ -121,9 +119,8 @@ impl Config {
             issuer: issuer?,
             audience: audience?,
             token_ttl: token_ttl?,
-            defaults: asking.defaults,
-            open: asking.open,
-            apps_file: asking.apps_file,
+            apps: asking.apps,
+            limits_ip: asking.limits_ip,
             total_budget: asking.total_budget,
             proof_of_work_cost: proof_of_work_cost?,
             lists: lists?,
@@ -140,9 +137,8 @@ impl Config {
 
 /// Who may ask, and for how much.
 struct Asking {
-    defaults: App,
-    open: bool,
-    apps_file: Option<PathBuf>,
+    apps: Registry,
+    limits_ip: bool,
     total_budget: Option<u64>,
 }
 
@@ -183,15 +179,11 @@ impl Asking {
             proof_of_work: proof_of_work?,
             quotas: Quotas { ip: ip?, domain: domain?, app: app?, daily_budget: None, status: status? },
         };
-        let apps_file = apps_file?;
-        if let Some(path) = &apps_file
-            && let Err(faults) = file::check(path, &defaults)
-        {
-            for fault in faults {
-                settings.fault(format!("{APPS_FILE}: {fault}"));
-            }
-        }
-        Some(Self { defaults, open: open?, apps_file, total_budget: total_budget? })
+        let limits_ip = !defaults.quotas.ip.is_off();
+        let open = open?.then(|| defaults.clone());
+        let apps = file::open(apps_file?, defaults, open)
+            .map_err(|faults| faults.iter().for_each(|fault| settings.fault(format!("{APPS_FILE}: {fault}"))));
+        Some(Self { apps: apps.ok()?, limits_ip, total_budget: total_budget? })
     }
 }
 

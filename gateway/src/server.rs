@@ -1,7 +1,6 @@
 //! The gateway as a whole: bound, then run until it is told to drain.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::altcha::{Altcha, ProofMetrics};
-use crate::apps::{App, Apps, Registry as AppRegistry, file};
 use crate::client_ip::TrustedProxies;
-use crate::config::{APPS_FILE, Config};
+use crate::config::Config;
 use crate::domain::{DomainCheck, ResolverFault};
 use crate::flood::{FloodGate, TIDY_EVERY};
 use crate::http::{self, Gateway, Peer};
@@ -32,7 +30,7 @@ use crate::record::RecordSealer;
 use crate::store::{RedisMetrics, Store};
 use crate::token::TokenSigner;
 use crate::verification::Verifications;
-use crate::watched_file::{FileFault, FileMetrics, WatchedFile};
+use crate::watched_file::FileMetrics;
 
 /// A client that has not sent its headers by then is let go.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -56,9 +54,6 @@ pub enum ServerFault {
     /// The DNS resolver cannot be set up.
     #[error(transparent)]
     Resolver(#[from] ResolverFault),
-    /// The file of applications has become faulty since it was checked.
-    #[error("{APPS_FILE}: {0}")]
-    Apps(FileFault),
 }
 
 /// The gateway, bound to its ports.
@@ -105,12 +100,11 @@ impl Server {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let bus = Bus::connect("otp-gateway", &config.bus, BusMetrics::new(&mut registry)).await?;
-        let limits_ip = !config.defaults.quotas.ip.is_off();
         let verifications = Verifications {
             outbox: Outbox::new(bus.clone(), metrics.clone()),
             bus,
             store: Store::open(&config.redis_url, RedisMetrics::new(&mut registry)),
-            apps: apps(config.open.then_some(config.defaults.clone()), config.defaults, config.apps_file)?,
+            apps: config.apps,
             ids: Ids::new(config.hash_keys.clone()),
             records: RecordSealer::new(&config.hash_keys),
             signer: TokenSigner::new(&config.signing_keys, config.issuer, config.audience, config.token_ttl),
@@ -128,7 +122,7 @@ impl Server {
         };
         let gateway = Arc::new(Gateway {
             // Without a limit on IP addresses there is nothing that the gate would protect.
-            flood: limits_ip.then(FloodGate::default),
+            flood: config.limits_ip.then(FloodGate::default),
             verifications,
             trusted_proxies: config.trusted_proxies,
             proxy_header: config.proxy_header,
@@ -161,9 +155,7 @@ impl Server {
         let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
         let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
         gateway.verifications.lists.watch(&files, &stop_admin);
-        if let AppRegistry::File(apps) = &gateway.verifications.apps {
-            tokio::spawn(apps.clone().watch(files, stop_admin.clone()));
-        }
+        tokio::spawn(gateway.verifications.apps.clone().watch(files, stop_admin.clone()));
         let served = match gateway.verifications.bus.ensure_streams(&drain).await {
             Ok(()) => {
                 tracing::info!(address = ?listener.local_addr().ok(), "serving");
@@ -183,12 +175,6 @@ impl Server {
         }
         served
     }
-}
-
-fn apps(open: Option<App>, defaults: App, path: Option<PathBuf>) -> Result<AppRegistry, ServerFault> {
-    let Some(path) = path else { return Ok(AppRegistry::Fixed(Arc::new(Apps::new(open, Vec::new())))) };
-    let parse = move |bytes: &[u8]| file::parse(bytes, &defaults, open.as_ref());
-    WatchedFile::open(APPS_FILE, path, parse).map(AppRegistry::File).map_err(ServerFault::Apps)
 }
 
 /// `Strict-Transport-Security` (RFC 6797 §6.1). Sub-domains are the operator's to speak for, at the proxy.

@@ -5,17 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use otp_nats::bus::{Bus, PublishFault};
+use otp_nats::bus::Bus;
 use otp_nats::keys::KeyList;
-use otp_nats::request::MailRequest;
 use otp_nats::seal::SealError;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
-use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId};
+use otp_nats::{Body, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::altcha::{Altcha, Level, ProofMetrics, Solved};
+use crate::altcha::{Altcha, Level, ProofMetrics};
 use crate::apps::{App, Registry};
 use crate::code::Code;
 use crate::domain::{DnsPolicy, DomainCheck};
@@ -31,17 +30,14 @@ use crate::token::{Proof, TokenSigner};
 
 mod guards;
 mod idempotency;
+mod issue;
 mod proof_of_work;
 mod quotas;
 mod resend;
 mod status;
 
 pub use idempotency::IdempotencyKey;
-use quotas::Share;
 pub use status::{Status, TimelineEntry};
-
-/// A request waits so long for JetStream's acknowledgement: a cluster that elects a leader often has one by then.
-const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 
 /// Everything that decides. Shared by all requests.
 #[derive(Debug)]
@@ -106,14 +102,6 @@ pub struct NewVerification {
     pub flood: Level,
     /// The trace that the request belongs to.
     pub trace: TraceParent,
-}
-
-/// One mail that is asked for.
-struct Mail<'a> {
-    id: &'a VerificationId,
-    at: Timestamp,
-    expires_at: Timestamp,
-    generation: u32,
 }
 
 /// The answer to an accepted request.
@@ -250,98 +238,6 @@ impl Verifications {
         let (mut faults, redis) = tokio::join!(self.bus.faults(), self.store.faults());
         faults.extend(redis.into_iter().map(str::to_owned));
         faults
-    }
-
-    /// Issues and publishes; a request that is not accepted in the end has spent nothing.
-    async fn issue(&self, id: VerificationId, new: &NewVerification, proof: Option<Solved>) -> Result<Terms, Problem> {
-        let mut quotas = self.network_quota(&new.app, new.client);
-        quotas.extend(self.mail_quotas(&new.app, new.email.domain(), Share::New));
-        let taken = self.take(quotas).await?;
-        let result = self.issue_proved(id, new, proof).await;
-        if result.is_err() {
-            self.give_back(taken).await;
-        }
-        result
-    }
-
-    async fn issue_proved(
-        &self,
-        id: VerificationId,
-        new: &NewVerification,
-        proof: Option<Solved>,
-    ) -> Result<Terms, Problem> {
-        let Some(solved) = proof else { return self.issue_taken(id, new).await };
-        let redeemed = self.redeem(&id, &new.app, &solved).await?;
-        let result = self.issue_taken(id, new).await;
-        match result {
-            Ok(_) => self.proofs.accepted(),
-            Err(_) => self.store.unredeem(redeemed).await,
-        }
-        result
-    }
-
-    async fn issue_taken(&self, id: VerificationId, new: &NewVerification) -> Result<Terms, Problem> {
-        // Behind the limits: a stranger may not have domains looked up without end.
-        self.check_domain(new.email.domain()).await?;
-        let code = Code::draw(new.app.code_length, &mut rand::rng());
-        let hash = code.hash(self.hash_keys.first(), &id).to_stored();
-        let record = Record {
-            email: new.email.address().clone(),
-            code,
-            locale: new.locale.clone(),
-            app: new.app.id.clone(),
-            purpose: new.purpose.clone(),
-            metadata: new.metadata.clone(),
-        };
-        let sealed = self.records.seal(&id, &record).map_err(|error| internal(&id, error))?;
-        let purpose = self.ids.scope(&[b"purpose", new.purpose.as_deref().unwrap_or_default().as_bytes()]);
-        let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &new.app.policy)).await?;
-        let issued = issued.map_err(|violations| self.limited(violations))?;
-        let superseded = issued.superseded;
-        // A retry under the same idempotency key sends the code that the first try may have sent already.
-        let record =
-            if issued.fresh { record } else { self.records.open(&id, &issued.record).map_err(|e| internal(&id, e))? };
-        let terms = issued.terms;
-        let Terms { requested_at, expires_at, .. } = terms;
-        let generation = issued.generation;
-        let mail = Mail { id: &id, at: requested_at, expires_at, generation };
-        let published = self.publish_request(&new.app, &mail, &record, &new.trace).await;
-        if let Err(problem) = published {
-            self.store.refund(&id, &purpose, issued).await;
-            return Err(problem);
-        }
-        if let Some(older) = superseded {
-            self.outbox.publish(older, requested_at, 1, Body::Superseded {}, new.trace.child());
-        }
-        Ok(terms)
-    }
-
-    async fn publish_request(
-        &self,
-        app: &App,
-        mail: &Mail<'_>,
-        record: &Record,
-        trace: &TraceParent,
-    ) -> Result<(), Problem> {
-        let Mail { id, at, expires_at, generation } = *mail;
-        let request = MailRequest {
-            email: record.email.clone(),
-            code: record.code.secret().clone(),
-            locale: record.locale.clone(),
-            app: app.name.clone(),
-            sender: app.sender.clone(),
-            templates: app.templates.clone(),
-            blocked: self.is_blocked(&record.email),
-        };
-        let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
-        let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };
-        match self.bus.publish(&event, trace, PUBLISH_WITHIN).await {
-            Ok(_stored) => Ok(()),
-            Err(fault @ (PublishFault::Full | PublishFault::Unavailable | PublishFault::Refused)) => {
-                tracing::warn!(%id, event = %EventKind::Requested, %fault, "a request was not stored");
-                Err(Problem::Unavailable)
-            }
-        }
     }
 
     fn accepted(&self, app: &App, id: VerificationId, email: String, times: Terms) -> Accepted {

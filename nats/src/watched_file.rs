@@ -67,6 +67,41 @@ impl<T> fmt::Debug for WatchedFile<T> {
     }
 }
 
+/// What is in force: as a file has it now, or always the same where there is no file. Clones share it.
+#[derive(Debug)]
+pub enum InForce<T> {
+    /// There is no file.
+    Fixed(Arc<T>),
+    /// As the file has it.
+    File(WatchedFile<T>),
+}
+
+impl<T> Clone for InForce<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(content) => Self::Fixed(Arc::clone(content)),
+            Self::File(file) => Self::File(file.clone()),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> InForce<T> {
+    /// What is in force now.
+    pub fn current(&self) -> Arc<T> {
+        match self {
+            Self::Fixed(content) => Arc::clone(content),
+            Self::File(file) => file.current(),
+        }
+    }
+
+    /// Looks at the file now and then, if there is one, until `stop` is cancelled.
+    pub async fn watch(self, metrics: FileMetrics, stop: CancellationToken) {
+        if let Self::File(file) = self {
+            file.watch(metrics, stop).await;
+        }
+    }
+}
+
 impl<T: Send + Sync + 'static> WatchedFile<T> {
     /// Reads the file for the first time, on this thread. `name` is how logs and metrics call it, as its setting.
     /// The parser's errors are logged: they shall say where a fault is, and repeat nothing that is secret.

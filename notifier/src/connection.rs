@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use otp_nats::keys::KeyList;
+use otp_nats::watched_file::InForce;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, timeout};
@@ -23,7 +24,7 @@ use crate::hub::{Delivery, Hub, Outbox};
 use crate::lifetime::{Lifetime, Step, Times};
 use crate::message::Closing;
 use crate::metrics::Metrics;
-use crate::origin::InForce;
+use crate::origin::Origins;
 
 mod subscriptions;
 
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) histories: Histories,
     pub(crate) expiries: Expiries,
     pub(crate) ticket_keys: KeyList,
-    pub(crate) origins: InForce,
+    pub(crate) origins: InForce<Origins>,
     pub(crate) times: Times,
     pub(crate) metrics: Metrics,
     /// Connections and what they start.

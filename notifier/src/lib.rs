@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use otp_nats::admin::{Admin, Readiness};
 use otp_nats::bus::{Bus, BusMetrics};
-use otp_nats::watched_file::{FileFault, FileMetrics};
+use otp_nats::watched_file::FileMetrics;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,6 @@ use tokio_util::task::TaskTracker;
 
 pub use lifetime::Times;
 pub use origin::Origins;
-use origin::{APPS_FILE, InForce};
 pub use settings::NotifierSettings;
 
 use connection::Shared;
@@ -65,7 +64,6 @@ pub struct Notifier {
     listener: TcpListener,
     address: SocketAddr,
     admin: Admin,
-    origins: InForce,
 }
 
 /// Why a notifier could not run.
@@ -74,9 +72,6 @@ pub enum NotifierError {
     /// A port cannot be bound.
     #[error("{0} cannot be listened on: {1}")]
     Bind(&'static str, std::io::Error),
-    /// The file of applications cannot be used.
-    #[error("{APPS_FILE}: {0}")]
-    Apps(FileFault),
     /// The bus cannot be joined.
     #[error(transparent)]
     Connect(#[from] otp_nats::bus::ConnectFault),
@@ -89,14 +84,13 @@ impl Notifier {
     /// Binds the ports.
     ///
     /// # Errors
-    /// [`NotifierError::Bind`] and [`NotifierError::Apps`]
+    /// [`NotifierError::Bind`]
     pub async fn bind(settings: NotifierSettings) -> Result<Self, NotifierError> {
         let bound = |name| move |error| NotifierError::Bind(name, error);
         let listener = listener::bind(settings.listen).map_err(bound("OTP_LISTEN"))?;
         let address = listener.local_addr().map_err(bound("OTP_LISTEN"))?;
         let admin = Admin::bind(settings.admin_listen).await.map_err(bound("OTP_ADMIN_LISTEN"))?;
-        let origins = InForce::open(settings.origins.clone(), settings.apps_file.as_deref());
-        Ok(Self { settings, listener, address, admin, origins: origins.map_err(NotifierError::Apps)? })
+        Ok(Self { settings, listener, address, admin })
     }
 
     /// Where clients connect.
@@ -114,7 +108,7 @@ impl Notifier {
     /// # Errors
     /// [`NotifierError::Connect`] and [`NotifierError::Streams`]
     pub async fn run(self, stop: CancellationToken) -> Result<(), NotifierError> {
-        let Self { settings, listener, address, admin, origins } = self;
+        let Self { settings, listener, address, admin } = self;
         let mut registry = Registry::default();
         let bus_metrics = BusMetrics::new(&mut registry);
         let metrics = Metrics::new(&mut registry);
@@ -126,11 +120,9 @@ impl Notifier {
         let (last, inner) = (TaskTracker::new(), CancellationToken::new());
         // The admin port outlives the drain, so that it can be watched.
         last.spawn(admin.run(registry, ready, inner.clone()));
-        if let InForce::File(file) = &origins {
-            last.spawn(file.clone().watch(files, inner.clone()));
-        }
+        last.spawn(settings.origins.clone().watch(files, inner.clone()));
         last.close();
-        let served = serve(&settings, origins, bus.clone(), hub, metrics, listener, address, &stop, &inner).await;
+        let served = serve(&settings, bus.clone(), hub, metrics, listener, address, &stop, &inner).await;
         bus.close().await;
         inner.cancel();
         last.wait().await;
@@ -141,7 +133,6 @@ impl Notifier {
 #[expect(clippy::too_many_arguments, reason = "the parts of one service, put together in one place")]
 async fn serve(
     settings: &NotifierSettings,
-    origins: InForce,
     bus: Bus,
     hub: Arc<Hub>,
     metrics: Metrics,
@@ -162,7 +153,7 @@ async fn serve(
         histories,
         expiries,
         ticket_keys: settings.ticket_keys.clone(),
-        origins,
+        origins: settings.origins.clone(),
         times: settings.times,
         metrics: metrics.clone(),
         tasks: TaskTracker::new(),

@@ -4,11 +4,11 @@
 //! proves nothing: they are let through to the ticket.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use otp_nats::settings::{List, Setting};
-use otp_nats::watched_file::{FileFault, WatchedFile};
+use otp_nats::watched_file::{FileFault, InForce, WatchedFile};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, header};
 
@@ -63,30 +63,11 @@ impl Origins {
     }
 }
 
-/// The origins that are in force.
-#[derive(Debug, Clone)]
-pub(crate) enum InForce {
-    /// Those of the settings.
-    Fixed(Arc<Origins>),
-    /// Those of the settings and of the file as it is now.
-    File(WatchedFile<Origins>),
-}
-
-impl InForce {
-    /// Those of the settings, and of the file if there is one.
-    pub(crate) fn open(own: Origins, file: Option<&Path>) -> Result<Self, FileFault> {
-        match file {
-            None => Ok(Self::Fixed(Arc::new(own))),
-            Some(path) => WatchedFile::open(APPS_FILE, path, move |bytes| own.with_apps(bytes)).map(Self::File),
-        }
-    }
-
-    /// The origins now.
-    pub(crate) fn current(&self) -> Arc<Origins> {
-        match self {
-            Self::Fixed(origins) => Arc::clone(origins),
-            Self::File(file) => file.current(),
-        }
+/// These, and those of the file's applications if there is a file.
+pub(crate) fn open(own: Origins, file: Option<PathBuf>) -> Result<InForce<Origins>, FileFault> {
+    match file {
+        None => Ok(InForce::Fixed(Arc::new(own))),
+        Some(path) => WatchedFile::open(APPS_FILE, path, move |bytes| own.with_apps(bytes)).map(InForce::File),
     }
 }
 

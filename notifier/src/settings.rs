@@ -8,9 +8,10 @@ use otp_nats::bus::BusSettings;
 use otp_nats::keys::KeyList;
 use otp_nats::network::ConnectionCap;
 use otp_nats::settings::Settings;
+use otp_nats::watched_file::InForce;
 
 use crate::lifetime::Times;
-use crate::origin::{APPS_FILE, InForce, Origins};
+use crate::origin::{self, APPS_FILE, Origins};
 
 /// The drain's spread of closes ends at this share of the drain's deadline, so that the close handshakes fit in.
 const SPREAD_SHARE: f64 = 0.5;
@@ -26,10 +27,8 @@ pub struct NotifierSettings {
     pub admin_listen: SocketAddr,
     /// The keys that tickets are checked with.
     pub ticket_keys: KeyList,
-    /// Which web pages may connect.
-    pub origins: Origins,
-    /// The gateway's file of applications, whose pages may connect too.
-    pub apps_file: Option<PathBuf>,
+    /// Which web pages may connect: those of the settings, and of the gateway's file of applications.
+    pub origins: InForce<Origins>,
     /// Connections at once, handshakes included.
     pub max_connections: usize,
     /// Connections of one network at once.
@@ -53,7 +52,8 @@ impl NotifierSettings {
         let listen = settings.or("OTP_LISTEN", "0.0.0.0:5001", "Where WebSocket clients connect");
         let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9502", "Where health, ready and metrics are");
         let ticket_keys = settings.secret("OTP_TICKET_KEYS", "Keys that the gateway signs tickets with");
-        let origins = settings.optional("OTP_ALLOWED_ORIGINS", "Web pages that may connect; unset: none");
+        let own: Option<Option<Origins>> =
+            settings.optional("OTP_ALLOWED_ORIGINS", "Web pages that may connect; unset: none");
         let apps_file: Option<Option<PathBuf>> =
             settings.optional(APPS_FILE, "The gateway's file of applications: their pages may connect too");
         let max_connections = settings.or("OTP_MAX_CONNECTIONS", "50000", "Connections at once");
@@ -71,11 +71,10 @@ impl NotifierSettings {
         let ping = settings.or("OTP_PING_INTERVAL", "25s", "Between pings");
         let pong = settings.or("OTP_PONG_TIMEOUT", "8s", "From a ping to its pong");
         let subscribe = settings.or("OTP_SUBSCRIBE_TIMEOUT", "5s", "From the handshake to the first subscription");
-        if let Some(Some(path)) = &apps_file
-            && let Err(fault) = InForce::open(Origins::default(), Some(path))
-        {
-            settings.fault(format!("{APPS_FILE}: {fault}"));
-        }
+        let origins = apps_file.and_then(|file| {
+            let opened = origin::open(own.flatten().unwrap_or_default(), file);
+            opened.map_err(|fault| settings.fault(format!("{APPS_FILE}: {fault}"))).ok()
+        });
         at_least(settings, "OTP_MAX_CONNECTIONS", max_connections, 1);
         at_least(settings, "OTP_RING_EVENTS", ring_events, 1);
         at_least(settings, "OTP_RING_BYTES", ring_bytes, 65_536);
@@ -92,8 +91,7 @@ impl NotifierSettings {
             listen: listen?,
             admin_listen: admin_listen?,
             ticket_keys: ticket_keys?,
-            origins: origins?.unwrap_or_default(),
-            apps_file: apps_file?,
+            origins: origins?,
             max_connections: max_connections?,
             connection_cap: connection_cap?,
             ring_events: ring_events?,

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, send};
 use misplaced::AppKeys;
-use quoting::Quoting;
+use quoting::quoting;
 use search::Secrets;
 
 /// So many digits are in no time stamp and in no count by chance.
@@ -192,7 +192,7 @@ async fn faulty_relay(system: &System, secrets: &mut Secrets) {
 
 /// A relay that repeats address and code, whatever it does with the mail.
 async fn quoting_relay(system: &mut System, secrets: &mut Secrets) {
-    let relay = Quoting::serve(CODE_LENGTH).await;
+    let relay = quoting(CODE_LENGTH).await;
     let quoted = system.stack.add(Part::Mailer, &[("OTP_SMTP_URL", &relay.url)]).await.expect("a second mailer");
     system.stack.hold(Part::Mailer, Signal::Terminate).await.expect("held");
     for (address, end) in [

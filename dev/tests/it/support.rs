@@ -3,6 +3,7 @@
 mod api;
 mod events;
 mod inbox;
+mod relay;
 mod socket;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 pub(crate) use api::{Answer, Api, Asked, VERIFICATIONS, other_code, send};
 pub(crate) use events::Events;
 pub(crate) use inbox::{Inbox, code_in};
+pub(crate) use relay::{Heard, TalkingRelay};
 pub(crate) use socket::{Said, Socket, names, seqs};
 
 /// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile.

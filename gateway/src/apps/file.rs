@@ -4,17 +4,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use otp_nats::settings::Setting;
 use serde::Deserialize;
 
 use super::key::{KeyHash, KeyKind};
-use super::{App, Apps, Origins, Quotas};
+use super::{App, Apps, Origins, Quotas, Registry};
 use crate::code::CODE_LENGTHS;
+use crate::config::APPS_FILE;
 use crate::email::EmailAddress;
 use crate::store::{CodePolicy, MAX_ATTEMPTS};
+use crate::watched_file::WatchedFile;
 
 /// Longest id of an application, which stands in proofs and metrics.
 const MAX_ID: usize = 32;
@@ -25,13 +28,16 @@ const MAX_KEYS: usize = 8;
 /// Most applications: every request of unknown origin is compared with the origins of all.
 const MAX_APPS: usize = 1000;
 
+/// Stands between faults in a line, and in none of them.
+const BETWEEN: &str = "; ";
+
 /// Everything that is wrong with a file, one line each: the application and the member, and never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFaults(pub Vec<String>);
 
 impl fmt::Display for FileFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
+        f.write_str(&self.0.join(BETWEEN))
     }
 }
 
@@ -89,13 +95,14 @@ pub fn parse(bytes: &[u8], defaults: &App, open: Option<&App>) -> Result<Apps, F
     if reader.faults.is_empty() { Ok(Apps::new(open.cloned(), named)) } else { Err(FileFaults(reader.faults)) }
 }
 
-/// All faults of the file at this path, one line each.
+/// Opens the file, or has open mode alone where there is none; `defaults` and `open` as for [`parse`].
 ///
 /// # Errors
-/// The faults.
-pub fn check(path: &Path, defaults: &App) -> Result<(), Vec<String>> {
-    let bytes = std::fs::read(path).map_err(|error| vec![format!("it cannot be read: {}", error.kind())])?;
-    parse(&bytes, defaults, None).map(drop).map_err(|faults| faults.0)
+/// All faults, one line each.
+pub fn open(path: Option<PathBuf>, defaults: App, open: Option<App>) -> Result<Registry, Vec<String>> {
+    let Some(path) = path else { return Ok(Registry::Fixed(Arc::new(Apps::new(open, Vec::new())))) };
+    let opened = WatchedFile::open(APPS_FILE, path, move |bytes| parse(bytes, &defaults, open.as_ref()));
+    opened.map(Registry::File).map_err(|fault| fault.to_string().split(BETWEEN).map(str::to_owned).collect())
 }
 
 /// Where the fault is. The parser's own words may repeat a value, so they are not used.

@@ -73,8 +73,22 @@ impl Verifications {
         (!limits.is_off()).then(|| Quota::Limits(Scope { kind, name: scope() }, limits))
     }
 
+    /// Takes these, does the work, and gives all of them back if that is refused.
+    pub(super) async fn spending<T>(
+        &self,
+        quotas: Vec<Quota<'_>>,
+        work: impl AsyncFnOnce() -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let taken = self.take(quotas).await?;
+        let result = work().await;
+        if result.is_err() {
+            self.give_back(taken).await;
+        }
+        result
+    }
+
     /// Takes all of them, or none and says which refuse.
-    pub(super) async fn take(&self, quotas: Vec<Quota<'_>>) -> Result<Vec<Taken>, Problem> {
+    async fn take(&self, quotas: Vec<Quota<'_>>) -> Result<Vec<Taken>, Problem> {
         let (mut taken, mut violations, mut fault) = (Vec::new(), Vec::new(), None);
         for outcome in join_all(quotas.iter().map(|quota| self.timed(self.take_one(quota)).boxed())).await {
             match outcome {
@@ -92,7 +106,7 @@ impl Verifications {
         Err(refused)
     }
 
-    pub(super) async fn give_back(&self, taken: Vec<Taken>) {
+    async fn give_back(&self, taken: Vec<Taken>) {
         join_all(taken.into_iter().map(|place| self.store.give_back(place))).await;
     }
 

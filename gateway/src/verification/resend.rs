@@ -6,8 +6,9 @@ use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Timestamp, VerificationId};
 use secrecy::ExposeSecret;
 
+use super::issue::Mail;
 use super::quotas::Share;
-use super::{Accepted, Mail, Verifications, internal, over};
+use super::{Accepted, Verifications, internal, over};
 use crate::apps::App;
 use crate::problem::Problem;
 use crate::record::Record;
@@ -25,12 +26,7 @@ impl Verifications {
         client: Option<IpAddr>,
         trace: TraceParent,
     ) -> Result<Accepted, Problem> {
-        let taken = self.take(self.network_quota(app, client)).await?;
-        let result = self.resend_taken(app, id, &trace).await;
-        if result.is_err() {
-            self.give_back(taken).await;
-        }
-        result
+        self.spending(self.network_quota(app, client), async || self.resend_taken(app, id, &trace).await).await
     }
 
     async fn resend_taken(&self, app: &App, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
@@ -66,11 +62,7 @@ impl Verifications {
     ) -> Result<(), Problem> {
         let address = record.email.expose_secret();
         let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let taken = self.take(self.mail_quotas(app, domain, Share::Resend)).await?;
-        let published = self.publish_request(app, mail, record, trace).await;
-        if published.is_err() {
-            self.give_back(taken).await;
-        }
-        published
+        let quotas = self.mail_quotas(app, domain, Share::Resend);
+        self.spending(quotas, async || self.publish_request(app, mail, record, trace).await).await
     }
 }
