@@ -68,6 +68,8 @@ fn request(keys: &KeyList, number: u32) -> Outcome<Event> {
         sender: String::new(),
         templates: String::new(),
         blocked: false,
+        report_url: String::new().into(),
+        place: String::new(),
     };
     let sealed = mail.seal(keys, &id, 1)?;
     let at = Timestamp::now();
@@ -89,6 +91,8 @@ fn writing() -> Outcome<Duration> {
         sender: String::new(),
         templates: String::new(),
         blocked: false,
+        report_url: String::new().into(),
+        place: String::new(),
     };
     let (started, rounds) = (Instant::now(), 5000);
     for _ in 0..rounds {

@@ -28,6 +28,10 @@ pub struct MailRequest {
     pub templates: String,
     /// Whether the recipient is to get no mail: the request is to fail as where a mail server refuses the address.
     pub blocked: bool,
+    /// Where whoever did not ask says so: a link that works for this verification only, or empty for none.
+    pub report_url: SecretString,
+    /// Where roughly it was asked from, as a person reads it ("Berlin, DE"), or empty when nothing tells.
+    pub place: String,
 }
 
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -42,6 +46,10 @@ struct Wire {
     templates: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     blocked: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    report_url: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    place: String,
 }
 
 impl MailRequest {
@@ -58,6 +66,8 @@ impl MailRequest {
             sender: self.sender.clone(),
             templates: self.templates.clone(),
             blocked: self.blocked,
+            report_url: self.report_url.expose_secret().to_owned(),
+            place: self.place.clone(),
         };
         let plaintext = seal::wiped_json(&wire)?;
         seal::seal(keys, &context(id, generation, &subject::event(EventKind::Requested, id)), &plaintext)
@@ -78,6 +88,8 @@ impl MailRequest {
             sender: wire.sender.clone(),
             templates: wire.templates.clone(),
             blocked: wire.blocked,
+            report_url: wire.report_url.clone().into(),
+            place: wire.place.clone(),
         })
     }
 }
@@ -142,12 +154,16 @@ mod tests {
             sender: "Shop <codes@shop.example.com>".into(),
             templates: "shop".into(),
             blocked: false,
+            report_url: "https://shop.example.com/report#secret".into(),
+            place: "Berlin, DE".into(),
         };
         let shown = format!("{request:?}");
-        assert!(!shown.contains("alice") && !shown.contains("012345"));
+        assert!(["alice", "012345", "#secret", "Berlin"].iter().all(|secret| !shown.contains(secret)));
         let sealed = request.seal(&keys, &id, 2).unwrap();
         let opened = MailRequest::open(&keys, &id, 2, &sealed).unwrap();
         assert_eq!(opened.email.expose_secret(), "alice@example.com");
+        assert_eq!(opened.report_url.expose_secret(), "https://shop.example.com/report#secret");
+        assert_eq!(opened.place, "Berlin, DE");
         assert_eq!(opened.code.expose_secret(), "012345");
         assert_eq!((opened.locale.as_str(), opened.templates.as_str()), ("de", "shop"));
         assert_eq!(opened.sender, "Shop <codes@shop.example.com>");

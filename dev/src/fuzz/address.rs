@@ -78,6 +78,8 @@ fn mailed(address: &str) {
         sender: String::new(),
         templates: String::new(),
         blocked: false,
+        report_url: String::new().into(),
+        place: String::new(),
     };
     let now = Timestamp::from_millis(1_767_323_045_678);
     let occasion = Occasion { id: id(1), generation: 1, now, expires_at: now };

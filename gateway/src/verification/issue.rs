@@ -108,6 +108,8 @@ impl Verifications {
             sender: app.sender.clone(),
             templates: app.templates.clone(),
             blocked: self.is_blocked(&record.email),
+            report_url: String::new().into(),
+            place: String::new(),
         };
         let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
         let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };

@@ -18,6 +18,8 @@ fn request(email: &str, locale: &str, app: &str) -> MailRequest {
         sender: String::new(),
         templates: String::new(),
         blocked: false,
+        report_url: String::new().into(),
+        place: String::new(),
     }
 }
 

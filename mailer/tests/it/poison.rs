@@ -42,6 +42,8 @@ fn poison() -> Vec<Vec<u8>> {
             sender: String::new(),
             templates: String::new(),
             blocked: false,
+            report_url: String::new().into(),
+            place: String::new(),
         },
         &keys(),
         &ask(8).id,

@@ -76,6 +76,8 @@ impl Ask {
             sender: String::new(),
             templates: String::new(),
             blocked: self.blocked,
+            report_url: String::new().into(),
+            place: String::new(),
         };
         let at = Timestamp::now() - self.age;
         let sealed = request.seal(&keys(), &self.id, self.generation).unwrap();

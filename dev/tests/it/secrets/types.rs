@@ -90,6 +90,8 @@ fn no_type_shows_the_secret_in_it() {
         sender: String::new(),
         templates: String::new(),
         blocked: false,
+        report_url: String::new().into(),
+        place: String::new(),
     };
     shows_none("MailRequest", &request);
     is_wiped(keys().first());
