@@ -19,8 +19,9 @@ pub(crate) use inbox::{Inbox, code_in};
 pub(crate) use relay::{Heard, TalkingRelay};
 pub(crate) use socket::{Said, Socket, names, seqs};
 
-/// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for what happens within a second on a machine at rest: two cores may be compiling meanwhile, and after
+/// the loss of a leader three nodes of nats-server 2.9.10 were seen to accept nothing for half a minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts of a stack before its ports are no accident any more.
 const START_ATTEMPTS_MAX: usize = 3;

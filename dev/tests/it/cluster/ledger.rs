@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::load::Outcome;
 use crate::support::{Asked, System};
 
-/// A request whose acknowledgement was lost with a node comes again after the 30 s of its `ack_wait`; twice that on a
+/// A request whose acknowledgement was lost with a node comes again after the 30 s of its `ack_wait`; some times that on a
 /// busy machine.
-const SETTLED_WITHIN: Duration = Duration::from_secs(75);
+const SETTLED_WITHIN: Duration = Duration::from_secs(150);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(250);
 
