@@ -65,6 +65,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Deliverable, Self::NoSuchDomain, Self::NullMx, Self::NoMailHost, Self::Unknown];
+
     /// Whether mail to the domain is worth trying.
     pub const fn accepts_mail(self) -> bool {
         match self {

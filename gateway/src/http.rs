@@ -97,6 +97,7 @@ async fn watched(
     next: Next,
 ) -> Response {
     let started = Instant::now();
+    let _in_flight = gateway.verifications.metrics.in_flight();
     let client = gateway.trusted_proxies.client(peer, gateway.proxy_header, request.headers());
     let parent =
         request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);

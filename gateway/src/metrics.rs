@@ -9,7 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// From half a millisecond, an answer of a local Redis, to the deadline of a request.
+use crate::domain::Verdict;
+
+/// From half a millisecond, an answer without a look at any server, to the deadline of a request.
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,8 +32,23 @@ struct Policy {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Mail {
+    mail: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DnsVerdict {
     verdict: &'static str,
+}
+
+/// Counts a request as long as it lives: also one whose client goes away.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Metrics of the gateway. Clones share them.
@@ -39,9 +56,11 @@ struct DnsVerdict {
 pub struct Metrics {
     answers: Family<Answer, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    accepted: Family<Mail, Counter>,
     refused: Family<Policy, Counter>,
     dns: Family<DnsVerdict, Counter>,
-    redis: Histogram,
+    dns_durations: Histogram,
     /// HTTP connections open.
     pub connections: Gauge,
     /// HTTP connections refused because there were too many.
@@ -58,26 +77,51 @@ impl Metrics {
         let metrics = Self {
             answers: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            in_flight: Gauge::default(),
+            accepted: Family::default(),
             refused: Family::default(),
             dns: Family::default(),
-            redis: Histogram::new(BUCKETS),
+            dns_durations: Histogram::new(BUCKETS),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
             events_waiting: Gauge::default(),
             events_dropped: Counter::default(),
         };
+        // What alerts ask for is there from the start: a counter whose first value is 1 did not rise.
+        for mail in ["first", "resend"] {
+            drop(metrics.accepted.get_or_create(&Mail { mail }));
+        }
+        for verdict in Verdict::ALL {
+            drop(metrics.dns.get_or_create(&DnsVerdict { verdict: verdict.as_str() }));
+        }
         registry.register("otp_http_answers", "HTTP answers, by route, status and problem", metrics.answers.clone());
         let seconds = Unit::Seconds;
         registry.register_with_unit("otp_http_duration", "Time to the answer", seconds, metrics.durations.clone());
+        let in_flight = metrics.in_flight.clone();
+        registry.register("otp_http_requests_in_flight", "HTTP requests that are being answered", in_flight);
+        let accepted = metrics.accepted.clone();
+        registry.register("otp_requests_accepted", "Mails promised: stored in OTP_REQUESTS and answered 202", accepted);
         registry.register("otp_refused", "Requests refused, by policy", metrics.refused.clone());
         registry.register("otp_dns_verdicts", "What the DNS said of domains", metrics.dns.clone());
-        registry.register_with_unit("otp_redis_duration", "Round trips to Redis", Unit::Seconds, metrics.redis.clone());
+        let durations = metrics.dns_durations.clone();
+        registry.register_with_unit("otp_dns_duration", "Time to a verdict on a domain", Unit::Seconds, durations);
         registry.register("otp_http_connections", "HTTP connections open", metrics.connections.clone());
         let refused = metrics.connections_refused.clone();
         registry.register("otp_http_connections_refused", "HTTP connections over the bound", refused);
         registry.register("otp_events_waiting", "Events waiting for NATS", metrics.events_waiting.clone());
         registry.register("otp_events_dropped", "Events given up", metrics.events_dropped.clone());
         metrics
+    }
+
+    /// A request is being answered until the guard is dropped.
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// Counts a mail that JetStream has taken; the first of a verification or another.
+    pub fn accepted(&self, generation: u32) {
+        self.accepted.get_or_create(&Mail { mail: if generation == 1 { "first" } else { "resend" } }).inc();
     }
 
     /// Counts an answer.
@@ -92,12 +136,8 @@ impl Metrics {
     }
 
     /// Counts a verdict on a domain.
-    pub fn dns(&self, verdict: &'static str) {
-        self.dns.get_or_create(&DnsVerdict { verdict }).inc();
-    }
-
-    /// Measures a round trip to Redis.
-    pub fn redis(&self, took: Duration) {
-        self.redis.observe(took.as_secs_f64());
+    pub fn dns(&self, verdict: Verdict, took: Duration) {
+        self.dns.get_or_create(&DnsVerdict { verdict: verdict.as_str() }).inc();
+        self.dns_durations.observe(took.as_secs_f64());
     }
 }

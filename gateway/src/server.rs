@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use otp_nats::admin::{Admin, Readiness};
-use otp_nats::bus::{Bus, BusMetrics, ConnectFault, StreamFault};
+use otp_nats::bus::{Bus, BusMetrics, ConnectFault, StreamFault, StreamLevels};
 use otp_nats::network::{Connections, Place};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
@@ -65,6 +65,7 @@ pub struct Server {
     metrics: Metrics,
     gateway: Arc<Gateway>,
     files: FileMetrics,
+    levels: StreamLevels,
     bounds: Bounds,
 }
 
@@ -129,7 +130,8 @@ impl Server {
             transport_security: config.hsts.and_then(transport_security),
         });
         let files = FileMetrics::new(&mut registry);
-        Ok(Self { listener, admin, registry, metrics, gateway, files, bounds })
+        let levels = StreamLevels::new(&mut registry);
+        Ok(Self { listener, admin, registry, metrics, gateway, files, levels, bounds })
     }
 
     /// The address of the API.
@@ -150,12 +152,13 @@ impl Server {
     /// # Errors
     /// [`ServerFault::Streams`], when a stream is not as configured.
     pub async fn run(self, drain: CancellationToken) -> Result<(), ServerFault> {
-        let Self { listener, admin, registry, metrics, gateway, files, bounds } = self;
+        let Self { listener, admin, registry, metrics, gateway, files, levels, bounds } = self;
         let stop_admin = CancellationToken::new();
         let readiness: Arc<dyn Readiness> = Arc::new(Ready { gateway: Arc::clone(&gateway), drain: drain.clone() });
         let admin = tokio::spawn(admin.run(registry, readiness, stop_admin.clone()));
         gateway.verifications.lists.watch(&files, &stop_admin);
         tokio::spawn(gateway.verifications.apps.clone().watch(files, stop_admin.clone()));
+        tokio::spawn(levels.follow(gateway.verifications.bus.clone(), stop_admin.clone()));
         let served = match gateway.verifications.bus.ensure_streams(&drain).await {
             Ok(()) => {
                 tracing::info!(address = ?listener.local_addr().ok(), "serving");

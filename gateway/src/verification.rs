@@ -185,7 +185,7 @@ impl Verifications {
     ) -> Result<Verified, Problem> {
         let candidates = code.hashes(&self.hash_keys, &id);
         let stored: Vec<String> = candidates.iter().map(crate::code::CodeHash::to_stored).collect();
-        match self.timed(self.store.check(&id, &stored, &app.policy)).await? {
+        match self.asked(self.store.check(&id, &stored, &app.policy)).await? {
             Checked::Right { verified_at, generation, stored_hash, record } => {
                 if !candidates.iter().any(|candidate| candidate.matches(&stored_hash)) {
                     tracing::error!(%id, "Redis and the gateway do not agree on a code");
@@ -220,7 +220,7 @@ impl Verifications {
     /// # Errors
     /// The problem that the client is told.
     pub async fn cancel(&self, id: VerificationId, trace: TraceParent) -> Result<(), Problem> {
-        let canceled = self.timed(self.store.cancel(&id)).await?;
+        let canceled = self.asked(self.store.cancel(&id)).await?;
         match canceled.before {
             Some(State::Pending) => {
                 self.outbox.publish(id, canceled.at, canceled.generation, Body::Canceled {}, trace);

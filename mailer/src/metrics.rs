@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use otp_nats::event::Reason;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::smtp::{FaultKind, Stopwatch};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MailLabels {
@@ -16,9 +19,34 @@ struct MailLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    relay: String,
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FaultLabels {
+    relay: String,
+    fault: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabel {
+    delivery: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RelayLabels {
     relay: String,
 }
+
+/// From an answer of a relay in the same rack to the longest deadline of a phase.
+const PHASE_BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 3.0, 10.0];
 
 /// What became of a request this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +80,11 @@ impl Outcome {
 pub struct Metrics {
     mails: Family<MailLabels, Counter>,
     latency: Histogram,
+    taken_up: Family<DeliveryLabel, Counter>,
     in_work: Gauge,
+    dead_letters: Family<ReasonLabel, Counter>,
+    phases: Family<PhaseLabels, Histogram, fn() -> Histogram>,
+    faults: Family<FaultLabels, Counter>,
     connections: Family<RelayLabels, Gauge>,
     breakers: Family<RelayLabels, Gauge>,
 }
@@ -79,10 +111,21 @@ impl Metrics {
         let metrics = Self {
             mails: Family::default(),
             latency: Histogram::new(latency),
+            taken_up: Family::default(),
             in_work: Gauge::default(),
+            dead_letters: Family::default(),
+            phases: Family::new_with_constructor(|| Histogram::new(PHASE_BUCKETS)),
+            faults: Family::default(),
             connections: Family::default(),
             breakers: Family::default(),
         };
+        // What alerts ask for is there from the start: a counter whose first value is 1 did not rise.
+        for delivery in ["first", "again"] {
+            drop(metrics.taken_up.get_or_create(&DeliveryLabel { delivery }));
+        }
+        for reason in Reason::ALL {
+            drop(metrics.dead_letters.get_or_create(&ReasonLabel { reason: named(reason) }));
+        }
         registry.register("otp_mails", "Requests by outcome and relay", metrics.mails.clone());
         registry.register_with_unit(
             "otp_mail_latency",
@@ -90,6 +133,12 @@ impl Metrics {
             Unit::Seconds,
             metrics.latency.clone(),
         );
+        let taken_up = metrics.taken_up.clone();
+        registry.register("otp_requests_taken_up", "Requests taken off the stream, first or again", taken_up);
+        registry.register("otp_dead_letters", "Requests given up, by reason", metrics.dead_letters.clone());
+        let phases = metrics.phases.clone();
+        registry.register_with_unit("otp_smtp_phase_duration", "Steps of SMTP by relay", Unit::Seconds, phases);
+        registry.register("otp_smtp_faults", "Connections that came to nothing, by relay", metrics.faults.clone());
         registry.register("otp_mails_in_work", "Requests worked on now", metrics.in_work.clone());
         registry.register("otp_smtp_connections", "Open connections by relay", metrics.connections.clone());
         registry.register(
@@ -98,6 +147,42 @@ impl Metrics {
             metrics.breakers.clone(),
         );
         metrics
+    }
+
+    /// A relay is configured: what is counted of it begins at zero.
+    pub fn relay(&self, relay: &str) {
+        for outcome in [Outcome::Sent, Outcome::Deferred, Outcome::Failed] {
+            drop(self.mails.get_or_create(&MailLabels { outcome: outcome.as_str(), relay: relay.to_owned() }));
+        }
+        for fault in FaultKind::ALL {
+            drop(self.faults.get_or_create(&FaultLabels { relay: relay.to_owned(), fault: fault.as_str() }));
+        }
+        self.breaker(relay, 0);
+    }
+
+    /// What measures the steps of connections to a relay.
+    pub fn stopwatch(&self, relay: &str) -> Stopwatch {
+        let (phases, relay) = (self.phases.clone(), relay.to_owned());
+        Stopwatch::new(move |phase, took| {
+            let labels = PhaseLabels { relay: relay.clone(), phase: phase.label() };
+            phases.get_or_create(&labels).observe(took.as_secs_f64());
+        })
+    }
+
+    /// A connection that came to nothing.
+    pub fn fault(&self, relay: &str, kind: FaultKind) {
+        self.faults.get_or_create(&FaultLabels { relay: relay.to_owned(), fault: kind.as_str() }).inc();
+    }
+
+    /// A request was taken off the stream, for the so-manieth time.
+    pub fn taken_up(&self, delivered: u32) {
+        let delivery = if delivered <= 1 { "first" } else { "again" };
+        self.taken_up.get_or_create(&DeliveryLabel { delivery }).inc();
+    }
+
+    /// A request was given up and filed.
+    pub fn dead_letter(&self, reason: Reason) {
+        self.dead_letters.get_or_create(&ReasonLabel { reason: named(reason) }).inc();
     }
 
     /// A request's outcome; `relay` is empty when none had to do with it.
@@ -123,5 +208,34 @@ impl Metrics {
     /// The state of a relay's breaker.
     pub fn breaker(&self, relay: &str, state: i64) {
         self.breakers.get_or_create(&RelayLabels { relay: relay.to_owned() }).set(state);
+    }
+}
+
+/// A reason as dead letters and events name it.
+const fn named(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unreachable => "unreachable",
+        Reason::TimedOut => "timed-out",
+        Reason::ConnectionLost => "connection-lost",
+        Reason::TlsFailed => "tls-failed",
+        Reason::AuthenticationFailed => "authentication-failed",
+        Reason::Busy => "busy",
+        Reason::Refused => "refused",
+        Reason::NoTimeLeft => "no-time-left",
+        Reason::RetriesExhausted => "retries-exhausted",
+        Reason::Unreadable => "unreadable",
+        Reason::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_named_as_on_the_bus() {
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), named(reason));
+        }
     }
 }

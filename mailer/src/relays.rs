@@ -64,7 +64,8 @@ impl Relays {
         metrics: &Metrics,
     ) -> Result<Self, TlsFault> {
         let relay = |url: &RelayUrl| {
-            let dialer = Dialer::new(url.clone(), hello.map(str::to_owned))?;
+            let stopwatch = metrics.stopwatch(&url.to_string());
+            let dialer = Dialer::new(url.clone(), hello.map(str::to_owned))?.timed(stopwatch);
             Ok(Relay::new(dialer, url.connections.unwrap_or(connections), metrics.clone()))
         };
         Ok(Self { relays: urls.iter().map(relay).collect::<Result<_, TlsFault>>()?, changed: Notify::new() })

@@ -7,6 +7,7 @@
 
 mod connection;
 pub mod reply;
+mod stopwatch;
 mod tls;
 mod transaction;
 mod wire;
@@ -18,6 +19,7 @@ use otp_nats::event::Reason;
 
 pub use connection::{Connection, Dialer};
 pub use reply::Reply;
+pub use stopwatch::Stopwatch;
 pub use tls::TlsFault;
 pub use transaction::{Certainty, Ending, Outgoing};
 
@@ -78,6 +80,25 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// The name that metrics and traces use.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Greeting => "greeting",
+            Self::Hello => "ehlo",
+            Self::Tls => "tls",
+            Self::Login => "auth",
+            Self::Mail => "mail",
+            Self::Recipient => "rcpt",
+            Self::Data => "data",
+            Self::Body => "message",
+            Self::Reset => "rset",
+            Self::Quit => "quit",
+        }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -104,6 +125,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Unreachable, Self::TimedOut, Self::Lost, Self::Tls, Self::Authentication, Self::Busy, Self::Unwelcome];
+
+    /// The name that metrics use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::Lost => "connection-lost",
+            Self::Tls => "tls-failed",
+            Self::Authentication => "authentication-failed",
+            Self::Busy => "busy",
+            Self::Unwelcome => "unwelcome",
+        }
+    }
+
     /// The reason as events tell it.
     pub const fn reason(self) -> Reason {
         match self {

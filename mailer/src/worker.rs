@@ -94,6 +94,7 @@ impl Worker for Mailer {
 
     async fn work(&self, job: Job) -> Verdict {
         let in_work = self.metrics.in_work();
+        self.metrics.taken_up(job.delivered);
         let verdict = match Event::from_json(&job.payload) {
             Ok(Event { id, at, generation, body: Body::Requested { sealed, expires_at } }) if job.is_about(&id) => {
                 let life = Life { requested_at: at, expires_at };
@@ -262,6 +263,7 @@ impl Mailer {
     }
 
     async fn file(&self, letter: DeadLetter, failed: &Event, trace: &TraceParent) -> Verdict {
+        let reason = letter.reason;
         let filed = match self.bus.publish_dead_letter(&letter, PUBLISH_WITHIN).await {
             // Too large for the stream: what counts is that it was given up and why.
             Err(PublishFault::Refused) => {
@@ -270,6 +272,10 @@ impl Mailer {
             }
             filed => filed,
         };
+        // One that comes again because its event was not told is filed once.
+        if filed.is_ok_and(|stored| !stored.duplicate) {
+            self.metrics.dead_letter(reason);
+        }
         let told = match filed {
             Ok(_) => self.bus.publish(failed, trace, PUBLISH_WITHIN).await,
             Err(fault) => Err(fault),

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+mod classic;
+mod process;
 
 /// Longest wait for one readiness check; an answer that comes later says "not ready" already.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,7 +56,8 @@ impl Admin {
     }
 
     /// Serves until `stop` is cancelled. A service cancels it last, so that its drain can be watched.
-    pub async fn run(self, registry: Registry, readiness: Arc<dyn Readiness>, stop: CancellationToken) {
+    pub async fn run(self, mut registry: Registry, readiness: Arc<dyn Readiness>, stop: CancellationToken) {
+        process::register(&mut registry);
         let router = Router::new()
             .route("/health", routing::get(live))
             .route("/ready", routing::get(ready))
@@ -88,13 +92,16 @@ async fn ready(State(shared): State<Shared>) -> Response {
     readiness(shared.readiness.faults()).await
 }
 
-async fn metrics(State(shared): State<Shared>) -> Response {
+/// OpenMetrics for those that ask for it, as Prometheus does, else the older text format.
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
-        Ok(()) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], text).into_response()
-        }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    if prometheus_client::encoding::text::encode(&mut text, &shared.registry).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if classic::reads_open_metrics(accept) {
+        ([(header::CONTENT_TYPE, classic::OPEN)], text).into_response()
+    } else {
+        ([(header::CONTENT_TYPE, classic::CLASSIC)], classic::from_open_metrics(&text)).into_response()
     }
 }

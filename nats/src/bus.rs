@@ -11,11 +11,13 @@ use crate::stream::StreamSettings;
 mod access;
 mod acks;
 mod connection;
+mod levels;
 mod metrics;
 mod publish;
 mod streams;
 mod watchdog;
 
+pub use levels::StreamLevels;
 pub use metrics::BusMetrics;
 pub use publish::{PublishFault, Stored};
 pub use streams::StreamFault;

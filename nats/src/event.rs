@@ -131,6 +131,23 @@ pub enum Reason {
     Unknown,
 }
 
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::TlsFailed,
+        Self::AuthenticationFailed,
+        Self::Busy,
+        Self::Refused,
+        Self::NoTimeLeft,
+        Self::RetriesExhausted,
+        Self::Unreadable,
+        Self::Unknown,
+    ];
+}
+
 /// What an event says beyond its kind: the member `data`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "lowercase")]

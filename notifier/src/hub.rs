@@ -176,6 +176,7 @@ impl Hub {
         if let Some(listeners) = inner.listeners.get(&notice.id) {
             let overrun = listeners.iter().filter(|outbox| !outbox.live(&notice)).count();
             self.metrics.overrun.inc_by(overrun as u64);
+            self.metrics.lag(stored_at.until(Timestamp::now()));
         }
         inner.ring.push(notice, stored_at);
         let (events, bytes, oldest) = (inner.ring.len(), inner.ring.bytes(), inner.ring.oldest());

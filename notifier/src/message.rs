@@ -111,6 +111,24 @@ pub(crate) enum Closing {
 }
 
 impl Closing {
+    /// All of them.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Over,
+        Self::Peer,
+        Self::NoPong,
+        Self::Protocol,
+        Self::Binary,
+        Self::NotUtf8,
+        Self::SubscribeTimeout,
+        Self::TooManyFaults,
+        Self::TooManyMessages,
+        Self::TooBig,
+        Self::Restart,
+        Self::Slow,
+        Self::Unavailable,
+        Self::Lost,
+    ];
+
     /// The close code and the reason that goes with it; `None` when nobody is there to read it.
     pub(crate) const fn code(self) -> Option<(CloseCode, &'static str)> {
         Some(match self {

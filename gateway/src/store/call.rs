@@ -56,6 +56,11 @@ impl Call {
         self.keys.first().map_or("", String::as_str)
     }
 
+    /// The script's name.
+    pub(super) const fn name(&self) -> &'static str {
+        self.script.name()
+    }
+
     /// The call as a command.
     pub(super) fn command(&self, sending: Sending) -> Cmd {
         let mut command = if sending.with_text { redis::cmd("EVAL") } else { redis::cmd("EVALSHA") };
@@ -90,6 +95,11 @@ pub(super) fn slot_key(id: &VerificationId, kind: &str, rest: &str) -> String {
 
 pub(super) fn verification_key(id: &VerificationId) -> String {
     slot_key(id, "v:", suffix(id))
+}
+
+/// Where a recipient is noted who wants no mails for a while.
+pub(super) fn pause_key(id: &VerificationId) -> String {
+    slot_key(id, "b", "")
 }
 
 pub(super) fn suffix(id: &VerificationId) -> &str {

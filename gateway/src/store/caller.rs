@@ -48,6 +48,13 @@ impl Caller {
 
     /// The answer to a call, within [`PATIENCE`].
     pub(super) async fn run(&self, call: &Call) -> Result<Vec<Value>, StoreFault> {
+        let started = Instant::now();
+        let answer = self.answer(call).await;
+        self.metrics.called(call.name(), answer.is_ok(), started.elapsed());
+        answer
+    }
+
+    async fn answer(&self, call: &Call) -> Result<Vec<Value>, StoreFault> {
         let deadline = Instant::now() + PATIENCE;
         let mut not_after = match self.clock.within(PATIENCE) {
             Some(time) => time,

@@ -5,15 +5,21 @@ use std::sync::LazyLock;
 /// A script behind what all of them share.
 #[derive(Debug)]
 pub(super) struct Script {
+    name: &'static str,
     text: String,
     hash: String,
 }
 
 impl Script {
-    fn new(text: &str) -> Self {
+    fn new(name: &'static str, text: &str) -> Self {
         let text = format!("{}\n{text}", include_str!("scripts/prelude.lua"));
         let hash = redis::Script::new(&text).get_hash().to_owned();
-        Self { text, hash }
+        Self { name, text, hash }
+    }
+
+    /// What metrics and traces call it.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// What `EVAL` takes.
@@ -27,6 +33,13 @@ impl Script {
     }
 }
 
+/// The script in the file of that name.
+macro_rules! script {
+    ($name:literal) => {
+        Script::new($name, include_str!(concat!("scripts/", $name, ".lua")))
+    };
+}
+
 /// All scripts.
 #[derive(Debug)]
 pub(super) struct Scripts {
@@ -37,6 +50,7 @@ pub(super) struct Scripts {
     pub(super) resend: Script,
     pub(super) undo_resend: Script,
     pub(super) cancel: Script,
+    pub(super) report: Script,
     pub(super) status: Script,
     pub(super) take: Script,
     pub(super) undo_take: Script,
@@ -54,26 +68,77 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn shared() -> &'static Self {
         static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-            issue: Script::new(include_str!("scripts/issue.lua")),
-            undo_issue: Script::new(include_str!("scripts/undo_issue.lua")),
-            check: Script::new(include_str!("scripts/check.lua")),
-            undo_check: Script::new(include_str!("scripts/undo_check.lua")),
-            resend: Script::new(include_str!("scripts/resend.lua")),
-            undo_resend: Script::new(include_str!("scripts/undo_resend.lua")),
-            cancel: Script::new(include_str!("scripts/cancel.lua")),
-            status: Script::new(include_str!("scripts/status.lua")),
-            take: Script::new(include_str!("scripts/take.lua")),
-            undo_take: Script::new(include_str!("scripts/undo_take.lua")),
-            budget: Script::new(include_str!("scripts/budget.lua")),
-            undo_budget: Script::new(include_str!("scripts/undo_budget.lua")),
-            redeem: Script::new(include_str!("scripts/redeem.lua")),
-            undo_redeem: Script::new(include_str!("scripts/undo_redeem.lua")),
-            pressure: Script::new(include_str!("scripts/pressure.lua")),
-            claim: Script::new(include_str!("scripts/claim.lua")),
-            recall: Script::new(include_str!("scripts/recall.lua")),
-            settle: Script::new(include_str!("scripts/settle.lua")),
-            clock: Script::new(include_str!("scripts/clock.lua")),
+            issue: script!("issue"),
+            undo_issue: script!("undo_issue"),
+            check: script!("check"),
+            undo_check: script!("undo_check"),
+            resend: script!("resend"),
+            undo_resend: script!("undo_resend"),
+            cancel: script!("cancel"),
+            report: script!("report"),
+            status: script!("status"),
+            take: script!("take"),
+            undo_take: script!("undo_take"),
+            budget: script!("budget"),
+            undo_budget: script!("undo_budget"),
+            redeem: script!("redeem"),
+            undo_redeem: script!("undo_redeem"),
+            pressure: script!("pressure"),
+            claim: script!("claim"),
+            recall: script!("recall"),
+            settle: script!("settle"),
+            clock: script!("clock"),
         });
         &SCRIPTS
+    }
+
+    /// The names of all of them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let Self {
+            issue,
+            undo_issue,
+            check,
+            undo_check,
+            resend,
+            undo_resend,
+            cancel,
+            report,
+            status,
+            take,
+            undo_take,
+            budget,
+            undo_budget,
+            redeem,
+            undo_redeem,
+            pressure,
+            claim,
+            recall,
+            settle,
+            clock,
+        } = self;
+        [
+            issue,
+            undo_issue,
+            check,
+            undo_check,
+            resend,
+            undo_resend,
+            cancel,
+            report,
+            status,
+            take,
+            undo_take,
+            budget,
+            undo_budget,
+            redeem,
+            undo_redeem,
+            pressure,
+            claim,
+            recall,
+            settle,
+            clock,
+        ]
+        .map(Script::name)
+        .into_iter()
     }
 }

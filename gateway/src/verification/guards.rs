@@ -58,8 +58,9 @@ impl Verifications {
         if self.dns_policy == DnsPolicy::Off {
             return Ok(());
         }
+        let started = Instant::now();
         let verdict = self.domains.verdict(domain).await;
-        self.metrics.dns(verdict.as_str());
+        self.metrics.dns(verdict, started.elapsed());
         let refused = self.dns_policy == DnsPolicy::Enforce && !verdict.accepts_mail();
         if refused { Err(Problem::UndeliverableDomain) } else { Ok(()) }
     }
@@ -72,11 +73,9 @@ impl Verifications {
         Problem::RateLimited(violations)
     }
 
-    pub(super) async fn timed<T>(&self, call: impl Future<Output = Result<T, StoreFault>>) -> Result<T, Problem> {
-        let started = Instant::now();
-        let result = call.await;
-        self.metrics.redis(started.elapsed());
-        result.map_err(|fault| {
+    /// What Redis said; without it a request is answered with 503.
+    pub(super) async fn asked<T>(&self, call: impl Future<Output = Result<T, StoreFault>>) -> Result<T, Problem> {
+        call.await.map_err(|fault| {
             tracing::warn!(%fault, "Redis was not there for a request");
             Problem::Unavailable
         })

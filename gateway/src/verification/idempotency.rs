@@ -48,7 +48,7 @@ impl Verifications {
             Ok(proof) => proof,
             // A request that would need a proof claims nothing; one that was answered before needs none.
             Err(problem) => {
-                return match self.timed(self.store.recall(&name, &fingerprint)).await? {
+                return match self.asked(self.store.recall(&name, &fingerprint)).await? {
                     Some(Claimed::Done(id, answer)) => self.repeated(new, id, &answer),
                     Some(Claimed::Busy(retry_after)) => Err(Problem::IdempotencyConflict { retry_after }),
                     Some(Claimed::Other) => Err(Problem::IdempotencyKeyReused),
@@ -56,7 +56,7 @@ impl Verifications {
                 };
             }
         };
-        let id = match self.timed(self.store.claim(&name, &fingerprint, &fresh, UNDER_WAY, life)).await? {
+        let id = match self.asked(self.store.claim(&name, &fingerprint, &fresh, UNDER_WAY, life)).await? {
             Claimed::Ours(id) => id,
             Claimed::Done(id, answer) => return self.repeated(new, id, &answer),
             Claimed::Busy(retry_after) => return Err(Problem::IdempotencyConflict { retry_after }),

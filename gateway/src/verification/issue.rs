@@ -71,7 +71,7 @@ impl Verifications {
         };
         let sealed = self.records.seal(&id, &record).map_err(|error| internal(&id, error))?;
         let purpose = self.ids.scope(&[b"purpose", new.purpose.as_deref().unwrap_or_default().as_bytes()]);
-        let issued = self.timed(self.store.issue(&id, &purpose, &hash, &sealed, &new.app.policy)).await?;
+        let issued = self.asked(self.store.issue(&id, &purpose, &hash, &sealed, &new.app.policy)).await?;
         let issued = issued.map_err(|violations| self.limited(violations))?;
         let superseded = issued.superseded;
         // A retry under the same idempotency key sends the code that the first try may have sent already.
@@ -114,7 +114,10 @@ impl Verifications {
         let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
         let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };
         match self.bus.publish(&event, trace, PUBLISH_WITHIN).await {
-            Ok(_stored) => Ok(()),
+            Ok(_stored) => {
+                self.metrics.accepted(generation);
+                Ok(())
+            }
             Err(fault @ (PublishFault::Full | PublishFault::Unavailable | PublishFault::Refused)) => {
                 tracing::warn!(%id, event = %EventKind::Requested, %fault, "a request was not stored");
                 Err(Problem::Unavailable)

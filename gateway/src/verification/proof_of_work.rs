@@ -46,7 +46,7 @@ impl Verifications {
 
     /// Notes that the solution is used for this verification.
     pub(super) async fn redeem(&self, id: &VerificationId, app: &App, solved: &Solved) -> Result<Redeemed, Problem> {
-        match self.timed(self.store.redeem(&solved.name, id, REMEMBERED)).await? {
+        match self.asked(self.store.redeem(&solved.name, id, REMEMBERED)).await? {
             Some(redeemed) => Ok(redeemed),
             None => Err(self.refuse_proof(app, solved.level, Refusal::Replayed)),
         }
@@ -70,7 +70,7 @@ impl Verifications {
         for quota in self.network_quota(app, client).into_iter().chain(of_app) {
             match quota {
                 Quota::Limits(scope, limits) if matches!(scope.kind, "ip" | "app") => {
-                    highest = highest.max(self.timed(self.store.pressure(&scope, limits)).await?);
+                    highest = highest.max(self.asked(self.store.pressure(&scope, limits)).await?);
                 }
                 Quota::Limits(..) | Quota::Budget(..) => {}
             }

@@ -90,7 +90,7 @@ impl Verifications {
     /// Takes all of them, or none and says which refuse.
     async fn take(&self, quotas: Vec<Quota<'_>>) -> Result<Vec<Taken>, Problem> {
         let (mut taken, mut violations, mut fault) = (Vec::new(), Vec::new(), None);
-        for outcome in join_all(quotas.iter().map(|quota| self.timed(self.take_one(quota)).boxed())).await {
+        for outcome in join_all(quotas.iter().map(|quota| self.asked(self.take_one(quota)).boxed())).await {
             match outcome {
                 Ok(Ok(place)) => taken.push(place),
                 Ok(Err(more)) => violations.extend(more),

@@ -30,7 +30,7 @@ impl Verifications {
     }
 
     async fn resend_taken(&self, app: &App, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
-        let resent = self.timed(self.store.resend(&id, &app.policy)).await?;
+        let resent = self.asked(self.store.resend(&id, &app.policy)).await?;
         match resent.map_err(|violations| self.limited(violations))? {
             Resent::Allowed { at, terms, generation, record, nonce } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;

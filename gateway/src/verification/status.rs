@@ -45,7 +45,7 @@ impl Verifications {
     /// # Errors
     /// The problem that the client is told.
     pub async fn status(&self, app: &App, id: VerificationId) -> Result<Status, Problem> {
-        let read = self.timed(self.store.status(&id, &app.quotas.status)).await?;
+        let read = self.asked(self.store.status(&id, &app.quotas.status)).await?;
         let Some(snapshot) = read.map_err(|violations| self.limited(violations))? else { return Err(Problem::Expired) };
         let read = tokio::time::timeout(EVENTS_WITHIN, timeline::read(&self.bus, &id, 0)).await;
         let (recorded, complete) = match read {

@@ -52,7 +52,7 @@ pub(super) enum Attempt {
 impl Relay {
     pub(super) fn new(dialer: Dialer, connections: usize, metrics: Metrics) -> Self {
         let name = dialer.url().to_string();
-        metrics.breaker(&name, 0);
+        metrics.relay(&name);
         Self {
             name,
             dialer,
@@ -191,6 +191,7 @@ impl Relay {
     }
 
     fn failed(&self, fault: &Fault) {
+        self.metrics.fault(&self.name, fault.kind);
         let known = lock(&self.trouble).replace(fault.kind);
         if known != Some(fault.kind) {
             let (relay, detail) = (&self.name, fault.to_string());

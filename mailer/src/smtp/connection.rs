@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::reply::Reply;
 use super::wire::{Turn, Wire};
-use super::{Fault, FaultKind, Phase, TlsFault, scrubbed, tls};
+use super::{Fault, FaultKind, Phase, Stopwatch, TlsFault, scrubbed, tls};
 use crate::relay_url::{Encryption, Login, RelayUrl};
 
 /// Challenges that an AUTH exchange may have: LOGIN has two.
@@ -23,6 +23,7 @@ pub struct Dialer {
     url: RelayUrl,
     connector: Option<TlsConnector>,
     hello: Option<String>,
+    stopwatch: Stopwatch,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -62,7 +63,13 @@ impl Dialer {
                 Some(tls::connector(url.ca.as_deref())?)
             }
         };
-        Ok(Self { url, connector, hello })
+        Ok(Self { url, connector, hello, stopwatch: Stopwatch::default() })
+    }
+
+    /// The same, with what is told how long each step takes.
+    #[must_use]
+    pub fn timed(self, stopwatch: Stopwatch) -> Self {
+        Self { stopwatch, ..self }
     }
 
     /// The relay.
@@ -75,7 +82,7 @@ impl Dialer {
     /// # Errors
     /// [`Fault`]; no connection is left behind.
     pub async fn connect(&self) -> Result<Connection, Fault> {
-        let mut wire = Wire::plain(self.open().await?);
+        let mut wire = Wire::plain(self.open().await?, self.stopwatch.clone());
         if let (Encryption::Implicit, Some(connector)) = (self.url.encryption, &self.connector) {
             wire = wire.encrypt(connector, &self.url.host).await?;
         }
@@ -107,7 +114,8 @@ impl Dialer {
     async fn open(&self) -> Result<TcpStream, Fault> {
         let fault = |detail: String| Fault::new(Phase::Connect, FaultKind::Unreachable, detail);
         let connecting = TcpStream::connect((self.url.host.as_str(), self.url.port));
-        let stream = match tokio::time::timeout(Phase::Connect.deadline(), connecting).await {
+        let connecting = tokio::time::timeout(Phase::Connect.deadline(), connecting);
+        let stream = match self.stopwatch.time(Phase::Connect, connecting).await {
             Ok(connected) => connected.map_err(|error| fault(error.to_string()))?,
             Err(_elapsed) => return Err(fault("no connection in time".to_owned())),
         };

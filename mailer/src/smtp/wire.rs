@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::reply::Reply;
-use super::{Fault, FaultKind, Phase, scrubbed};
+use super::{Fault, FaultKind, Phase, Stopwatch, scrubbed};
 
 /// A server that pipelined replies to what was never asked is cut off here.
 const MAX_INPUT: usize = 1 << 20;
@@ -42,11 +42,12 @@ pub(super) enum Turn {
 pub(super) struct Wire {
     stream: Stream,
     input: Vec<u8>,
+    stopwatch: Stopwatch,
 }
 
 impl Wire {
-    pub(super) fn plain(stream: TcpStream) -> Self {
-        Self { stream: Stream::Plain(stream), input: Vec::with_capacity(512) }
+    pub(super) fn plain(stream: TcpStream, stopwatch: Stopwatch) -> Self {
+        Self { stream: Stream::Plain(stream), input: Vec::with_capacity(512), stopwatch }
     }
 
     pub(super) const fn is_encrypted(&self) -> bool {
@@ -70,11 +71,14 @@ impl Wire {
         if !self.input.is_empty() {
             return Err(fault("the server spoke on before the handshake".to_owned()));
         }
-        let Stream::Plain(stream) = self.stream else { return Err(fault("encrypted already".to_owned())) };
+        let Self { stream: Stream::Plain(stream), input, stopwatch } = self else {
+            return Err(fault("encrypted already".to_owned()));
+        };
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| fault("the host is no name for TLS".to_owned()))?;
-        match tokio::time::timeout(Phase::Tls.deadline(), connector.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Self { stream: Stream::Tls(Box::new(stream)), input: self.input }),
+        let handshake = tokio::time::timeout(Phase::Tls.deadline(), connector.connect(name, stream));
+        match stopwatch.time(Phase::Tls, handshake).await {
+            Ok(Ok(stream)) => Ok(Self { stream: Stream::Tls(Box::new(stream)), input, stopwatch }),
             Ok(Err(error)) => Err(fault(error.to_string())),
             Err(_elapsed) => Err(Fault::new(Phase::Tls, FaultKind::TimedOut, "no handshake in time")),
         }
@@ -84,12 +88,13 @@ impl Wire {
     /// given up, or else it would be read as the answer to this mail.
     pub(super) async fn ask(&mut self, phase: Phase, command: &[u8]) -> Result<Reply, Fault> {
         self.in_turn(phase)?;
-        within(phase, async {
+        let stopwatch = self.stopwatch.clone();
+        let asked = within(phase, async {
             self.stream.write_all(command).await?;
             self.stream.flush().await?;
             self.next_reply().await
-        })
-        .await
+        });
+        stopwatch.time(phase, asked).await
     }
 
     /// Writes without waiting for a reply; as [`Wire::ask`] only while the server has said nothing.
@@ -104,7 +109,8 @@ impl Wire {
 
     /// Reads the next reply.
     pub(super) async fn reply(&mut self, phase: Phase) -> Result<Reply, Fault> {
-        within(phase, self.next_reply()).await
+        let stopwatch = self.stopwatch.clone();
+        stopwatch.time(phase, within(phase, self.next_reply())).await
     }
 
     /// Whether it is the client's turn, as far as what has arrived here tells.

@@ -138,6 +138,7 @@ impl Subscriptions {
             frames.push(notice::requested(&id, ticket.requested_at, ticket.expires_at));
             shared.metrics.delivered.inc();
         }
+        shared.metrics.begun(after);
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let due = expires + shared.times.expiry;
