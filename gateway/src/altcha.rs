@@ -100,6 +100,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Malformed, Self::Forged, Self::Expired, Self::Wrong, Self::TooEasy, Self::Replayed];
+
     /// Its name in answers and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,8 @@ use crate::client_ip::{ProxyHeader, TrustedProxies};
 use crate::code::CODE_LENGTHS;
 use crate::domain::DnsPolicy;
 use crate::lists::{self, ListFiles, Lists};
+use crate::place::PlaceHeader;
+use crate::report::PublicUrl;
 use crate::store::{CodePolicy, MAX_ATTEMPTS, RedisUrl};
 
 /// What the cooldown doubles up to.
@@ -35,6 +37,8 @@ pub struct Config {
     pub bus: BusSettings,
     /// Redis.
     pub redis_url: RedisUrl,
+    /// Where people reach the gateway; `None` when mails have no links to it.
+    pub public_url: Option<PublicUrl>,
     /// Where clients watch.
     pub events_url: String,
     /// Seals requests for the mailer.
@@ -65,6 +69,8 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// The header that it stands in.
     pub proxy_header: ProxyHeader,
+    /// The header in which proxies write where roughly somebody asks from; `None` when mails do not say.
+    pub place_header: Option<PlaceHeader>,
     /// How long browsers keep to TLS (RFC 6797); `None` when they are not told.
     pub hsts: Option<Duration>,
     /// DNS servers, none for the system's.
@@ -84,6 +90,8 @@ impl Config {
         let admin_listen = settings.or("OTP_ADMIN_LISTEN", "0.0.0.0:9500", "Where health, readiness and metrics are");
         let bus = BusSettings::read(settings);
         let redis_url = RedisUrl::read(settings);
+        let public_url = settings
+            .optional("OTP_PUBLIC_URL", "Where people reach the page, for links in mails; unset: mails have none");
         let events_url: Option<String> =
             settings.required("OTP_EVENTS_URL", "Where clients watch, as wss://otp.example.com/v1/events");
         let keys = Keys::read(settings);
@@ -96,6 +104,8 @@ impl Config {
         let lists = read_lists(settings, keys.as_ref());
         let trusted_proxies = settings.or("OTP_TRUSTED_PROXIES", "", "Whose word on the client's address is believed");
         let proxy_header = settings.or("OTP_PROXY_HEADER", "x-forwarded-for", "The header that proxies write it into");
+        let place_header =
+            settings.optional("OTP_PLACE_HEADER", "The header in which proxies write a rough place, for mails to tell");
         let hsts = settings.optional("OTP_HSTS", "How long browsers keep to TLS, as 365d; unset: they are not told");
         let dns_servers = settings.or("OTP_DNS_SERVER", "", "DNS servers as ip:port, unset for the system's");
         let dns_policy = settings.or("OTP_DNS_POLICY", "enforce", "What a domain without mail servers leads to");
@@ -111,6 +121,7 @@ impl Config {
             admin_listen: admin_listen?,
             bus: bus?,
             redis_url: redis_url?,
+            public_url: public_url?,
             events_url: events_url?,
             seal_keys: keys.seal,
             ticket_keys: keys.ticket,
@@ -126,6 +137,7 @@ impl Config {
             lists: lists?,
             trusted_proxies: trusted_proxies?,
             proxy_header: proxy_header?,
+            place_header: place_header?,
             hsts: hsts?,
             dns_servers: dns_servers?,
             dns_policy: dns_policy?,

@@ -18,7 +18,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::altcha::Level;
 use crate::client_ip::{ProxyHeader, TrustedProxies};
 use crate::flood::FloodGate;
+use crate::place::PlaceHeader;
 use crate::problem::{Problem, ProblemSlug};
+use crate::report::PublicUrl;
 use crate::verification::Verifications;
 
 mod access;
@@ -26,11 +28,18 @@ mod body;
 mod challenge;
 mod check;
 mod create;
+mod documents;
 mod existing;
 #[doc(hidden)]
 pub mod fuzz;
 mod id;
 mod page;
+pub(crate) mod paths;
+mod report;
+
+pub(crate) use check::Body as Guess;
+pub(crate) use create::Body as NewRequest;
+pub(crate) use report::Body as ReportRequest;
 
 /// What a browser may keep of a preflight's answer.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
@@ -46,6 +55,10 @@ pub struct Gateway {
     pub trusted_proxies: TrustedProxies,
     /// That header.
     pub proxy_header: ProxyHeader,
+    /// The header in which proxies write where roughly somebody asks from, if one is believed.
+    pub place_header: Option<PlaceHeader>,
+    /// Where people reach the gateway, if that is known.
+    pub public_url: Option<PublicUrl>,
     /// What browsers are told of transport security.
     pub transport_security: Option<HeaderValue>,
 }
@@ -58,6 +71,8 @@ pub struct Peer(pub IpAddr);
 #[derive(Debug, Clone, Copy)]
 struct Caller {
     client: IpAddr,
+    /// Whether a trusted proxy speaks for the client.
+    through_proxy: bool,
     trace: TraceParent,
     /// How full the flood gate is for the client's network.
     flood: Level,
@@ -66,17 +81,21 @@ struct Caller {
 /// All routes.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     let api = Router::new()
-        .route("/v1/challenge", routing::get(challenge::challenge))
-        .route("/v1/verifications", routing::post(create::create))
-        .route("/v1/verifications/{id}", routing::get(existing::status).delete(existing::cancel))
-        .route("/v1/verifications/{id}/check", routing::post(check::check))
-        .route("/v1/verifications/{id}/resend", routing::post(existing::resend))
-        .route("/.well-known/jwks.json", routing::get(existing::key_set));
+        .route(paths::CHALLENGE, routing::get(challenge::challenge))
+        .route(paths::VERIFICATIONS, routing::post(create::create))
+        .route(paths::VERIFICATION, routing::get(existing::status).delete(existing::cancel))
+        .route(paths::CHECK, routing::post(check::check))
+        .route(paths::RESEND, routing::post(existing::resend))
+        .route(paths::REPORTS, routing::post(report::report))
+        .route(paths::KEY_SET, routing::get(existing::key_set));
+    let public_url = gateway.public_url.as_ref().map(PublicUrl::as_str);
+    let documents = documents::router(public_url, &gateway.verifications.events_url);
     let page = page::router(&gateway.verifications.events_url, gateway.verifications.apps.clone());
     Router::new()
         .merge(api)
-        .route("/health", routing::get(otp_nats::admin::live))
-        .route("/ready", routing::get(ready))
+        .merge(documents)
+        .route(paths::HEALTH, routing::get(otp_nats::admin::live))
+        .route(paths::READY, routing::get(ready))
         .merge(page)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NotFound)
@@ -99,6 +118,7 @@ async fn watched(
     let started = Instant::now();
     let _in_flight = gateway.verifications.metrics.in_flight();
     let client = gateway.trusted_proxies.client(peer, gateway.proxy_header, request.headers());
+    let through_proxy = gateway.trusted_proxies.trusts(peer);
     let parent =
         request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);
     let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
@@ -108,7 +128,7 @@ async fn watched(
     let passed = gate.map_or(Ok(Level::LEAST), |gate| gate.pass(client));
     let mut response = match passed {
         Ok(flood) => {
-            request.extensions_mut().insert(Caller { client, trace, flood });
+            request.extensions_mut().insert(Caller { client, through_proxy, trace, flood });
             next.run(request).await
         }
         Err(violation) => {
@@ -127,13 +147,14 @@ async fn watched(
 /// The route's pattern as metrics name it: never a path that a client wrote.
 fn route(matched: Option<&MatchedPath>) -> &'static str {
     match matched.map(MatchedPath::as_str) {
-        Some("/v1/challenge") => "challenge",
-        Some("/v1/verifications") => "create",
-        Some("/v1/verifications/{id}") => "verification",
-        Some("/v1/verifications/{id}/check") => "check",
-        Some("/v1/verifications/{id}/resend") => "resend",
-        Some("/.well-known/jwks.json") => "jwks",
-        Some("/health" | "/ready") => "health",
+        Some(paths::CHALLENGE) => "challenge",
+        Some(paths::VERIFICATIONS) => "create",
+        Some(paths::VERIFICATION) => "verification",
+        Some(paths::CHECK) => "check",
+        Some(paths::RESEND) => "resend",
+        Some(paths::REPORTS) => "report",
+        Some(paths::KEY_SET) => "jwks",
+        Some(paths::HEALTH | paths::READY) => "health",
         Some(_) => "page",
         None => "none",
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use otp_gateway::apps::key;
-use otp_gateway::{Config, Server, keys, lists};
+use otp_gateway::{Config, Server, description, keys, lists};
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, print, run_service, usage};
 use zeroizing_alloc::ZeroAlloc;
@@ -21,7 +21,9 @@ const SERVICE: Service = Service {
                otp-gateway keys --write DIR [--routes HOST:PORT,...]    write what lacks of a set to DIR/PURPOSE/keys, and \
                passwords for NATS, its nodes and Redis\n       \
                otp-gateway app-keys    print fresh keys of an application, and their hashes for OTP_APPS_FILE\n       \
-               otp-gateway blocked-hash    turn addresses from standard input into lines for OTP_BLOCKED_FILE\n",
+               otp-gateway blocked-hash    turn addresses from standard input into lines for OTP_BLOCKED_FILE\n       \
+               otp-gateway openapi    print the description of the API (OpenAPI 3.1)\n       \
+               otp-gateway asyncapi    print the description of the socket and the bus (AsyncAPI 3.0)\n",
 };
 
 fn main() -> ExitCode {
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
             said(keys::write_for_cluster(Path::new(dir), nodes).map(|text| print(&text)))
         }
         ["app-keys"] => said(key::fresh_pair().map(|pair| print(&pair))),
+        ["openapi"] => print(&format!("{:#}\n", description::openapi(None))),
+        ["asyncapi"] => print(&format!("{:#}\n", otp_nats::description::asyncapi(None))),
+        [command @ ("openapi" | "asyncapi"), ..] => usage(&format!("otp-gateway: {command} takes nothing\n")),
         ["app-keys", ..] => usage("otp-gateway: app-keys takes nothing\n"),
         ["keys", ..] => usage("otp-gateway: keys takes nothing, or --write DIR [--routes HOST:PORT,...]\n"),
         _ => run_service(SERVICE, &ProcessEnvironment, Config::read, |config, drain| async move {

@@ -77,6 +77,8 @@ pub enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The token of a report is none of ours.
+    InvalidReport,
     /// Something that the gateway needs is away. Nothing was promised.
     Unavailable,
     /// A defect.
@@ -110,6 +112,7 @@ impl Problem {
             Self::InvalidIdempotencyKey => "invalid-idempotency-key",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::IdempotencyConflict { .. } => "idempotency-conflict",
+            Self::InvalidReport => "invalid-report",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal-error",
         }
@@ -133,7 +136,8 @@ impl Problem {
             | Self::DisposableDomain
             | Self::InvalidProofOfWork { .. }
             | Self::IncorrectCode { .. }
-            | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::IdempotencyKeyReused
+            | Self::InvalidReport => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ProofOfWorkRequired { .. } => StatusCode::PRECONDITION_REQUIRED,
             Self::RateLimited(_) | Self::AttemptsExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -167,6 +171,7 @@ impl Problem {
             Self::InvalidIdempotencyKey => "The Idempotency-Key is malformed",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used with another request",
             Self::IdempotencyConflict { .. } => "The same request is still under way",
+            Self::InvalidReport => "The link to report a code is incomplete or not one of ours",
             Self::Unavailable => "The service is unavailable for the moment",
             Self::Internal => "Something went wrong here",
         }
@@ -275,6 +280,10 @@ impl IntoResponse for Problem {
 /// The slug of the problem that a response carries.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemSlug(pub &'static str);
+
+mod examples;
+
+pub use examples::examples;
 
 #[cfg(test)]
 mod tests;

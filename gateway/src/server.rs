@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::recipient::Ids;
 use crate::record::RecordSealer;
+use crate::report::{ReportLinks, ReportMetrics};
 use crate::store::{RedisMetrics, Store};
 use crate::token::TokenSigner;
 use crate::verification::Verifications;
@@ -115,6 +116,8 @@ impl Server {
             altcha: Altcha::new(config.hash_keys.clone(), config.proof_of_work_cost),
             proofs: ProofMetrics::new(&mut registry),
             lists: config.lists,
+            report_links: ReportLinks::new(&config.hash_keys, config.public_url.clone()),
+            reports: ReportMetrics::new(&mut registry),
             seal_keys: config.seal_keys,
             ticket_keys: config.ticket_keys,
             hash_keys: config.hash_keys,
@@ -127,6 +130,8 @@ impl Server {
             verifications,
             trusted_proxies: config.trusted_proxies,
             proxy_header: config.proxy_header,
+            place_header: config.place_header,
+            public_url: config.public_url,
             transport_security: config.hsts.and_then(transport_security),
         });
         let files = FileMetrics::new(&mut registry);

@@ -12,6 +12,7 @@
 //! | `otp:{tag}:p:<purpose hash>` | string | the recipient's current verification for a purpose |
 //! | `otp:{tag}:s` | list | times of the recipient's mails |
 //! | `otp:{tag}:c` | hash | the recipient's cooldown |
+//! | `otp:{tag}:b` | string | a recipient who wants no mails for a while |
 //! | `otp:{tag}:w` | list | times of wrong guesses at the recipient's codes |
 //! | `otp:{tag}:r:<rest of the id>` | list | times of reads of one verification |
 //! | `otp:{ip-<hash>}`, `otp:{domain-<hash>}`, `otp:{app-<hash>}` | list | times of requests of a network, a domain, an app, each with a nonce behind the point |
@@ -46,7 +47,7 @@ mod sentinel;
 mod undo;
 
 pub use address::RedisUrl;
-use call::{Call, idempotency_key, millis as ms, on_request, on_resend, slot_key, suffix, verification_key};
+use call::{Call, idempotency_key, millis as ms, on_request, on_resend, pause_key, slot_key, suffix, verification_key};
 pub use caller::StoreFault;
 use caller::{Caller, PATIENCE};
 pub use metrics::RedisMetrics;
@@ -123,6 +124,7 @@ impl Store {
     ) -> Result<Result<Issued, Vec<Violation>>, StoreFault> {
         let nonce = nonce();
         let call = on_request(&Scripts::shared().issue, id, purpose)
+            .key(pause_key(id))
             .arg(code_hash)
             .arg(record)
             .arg(ms(policy.ttl))
@@ -181,6 +183,7 @@ impl Store {
     ) -> Result<Result<Resent, Vec<Violation>>, StoreFault> {
         let nonce = nonce();
         let call = on_resend(&Scripts::shared().resend, id)
+            .key(pause_key(id))
             .arg(ms(policy.cooldown))
             .arg(ms(policy.longest_cooldown))
             .arg(i32::from(!policy.recipient.is_off()))
@@ -204,6 +207,20 @@ impl Store {
     /// Redis is away; it may be canceled all the same.
     pub async fn cancel(&self, id: &VerificationId) -> Result<Canceled, StoreFault> {
         let call = Call::new(&Scripts::shared().cancel).key(verification_key(id)).arg(nonce());
+        Canceled::read(&self.caller.run(&call).await?)
+    }
+
+    /// Cancels a verification that is open, and notes for so long that its recipient wants no mails. The latter needs no
+    /// more than the id: it works for a verification that is forgotten.
+    ///
+    /// # Errors
+    /// Redis is away; it may be done all the same.
+    pub async fn report(&self, id: &VerificationId, pause: Option<Duration>) -> Result<Canceled, StoreFault> {
+        let call = Call::new(&Scripts::shared().report)
+            .key(verification_key(id))
+            .key(pause_key(id))
+            .arg(nonce())
+            .arg(ms(pause.unwrap_or_default()));
         Canceled::read(&self.caller.run(&call).await?)
     }
 

@@ -11,12 +11,14 @@ use otp_nats::seal::SealError;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::TraceParent;
 use otp_nats::{Body, Timestamp, VerificationId};
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::altcha::{Altcha, Level, ProofMetrics};
 use crate::apps::{App, Registry};
 use crate::code::Code;
+use crate::description::{Id, Time};
 use crate::domain::{DnsPolicy, DomainCheck};
 use crate::email::EmailAddress;
 use crate::lists::Lists;
@@ -25,6 +27,7 @@ use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::recipient::Ids;
 use crate::record::{Record, RecordSealer};
+use crate::report::{ReportLinks, ReportMetrics};
 use crate::store::{Checked, State, Store, Terms};
 use crate::token::{Proof, TokenSigner};
 
@@ -33,6 +36,7 @@ mod idempotency;
 mod issue;
 mod proof_of_work;
 mod quotas;
+mod report;
 mod resend;
 mod status;
 
@@ -68,6 +72,10 @@ pub struct Verifications {
     pub proofs: ProofMetrics,
     /// Domains and recipients that get no mail.
     pub lists: Lists,
+    /// Links by which codes are reported.
+    pub report_links: ReportLinks,
+    /// How many were.
+    pub reports: ReportMetrics,
     /// Seals requests.
     pub seal_keys: KeyList,
     /// Signs tickets.
@@ -94,6 +102,8 @@ pub struct NewVerification {
     pub metadata: Option<serde_json::Value>,
     /// Who asks, as far as that is known: an application's server need not say whom it asks for.
     pub client: Option<IpAddr>,
+    /// Where roughly from, as a proxy says it, or empty.
+    pub place: String,
     /// Whether the application's own server asks.
     pub is_server: bool,
     /// Proof of work, as a widget submits it.
@@ -105,32 +115,54 @@ pub struct NewVerification {
 }
 
 /// The answer to an accepted request.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Accepted {
     /// The verification.
+    #[schemars(with = "Id")]
     pub id: VerificationId,
+    #[schemars(extend("const" = "queued"))]
     status: &'static str,
+    /// The address, masked.
     email: String,
+    /// When the code ends.
+    #[schemars(with = "Time")]
     expires_at: Timestamp,
+    /// When another mail may be asked for.
+    #[schemars(with = "Time")]
     resend_at: Timestamp,
+    /// Guesses left.
     attempts_left: u32,
+    /// Digits of the code.
+    #[schemars(range(min = 4, max = 10))]
     code_length: usize,
+    /// Where it can be watched.
     events: Events,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Events {
+    /// The socket that tells what happens.
+    #[schemars(extend("format" = "uri"))]
     url: String,
+    /// Lets its holder watch, read and cancel this verification; keep it out of URLs.
     ticket: String,
 }
 
 /// The answer to the right code.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the JSON members")]
 pub struct Verified {
+    /// The verification.
+    #[schemars(with = "Id")]
     id: VerificationId,
+    #[schemars(extend("const" = "verified"))]
     status: &'static str,
+    /// When the code was entered.
+    #[schemars(with = "Time")]
     verified_at: Timestamp,
+    /// The proof: a JWT, signed with a key of `/.well-known/jwks.json`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"))]
     token: String,
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Only this crate spells a subject or a stream's settings. The payloads' shape is frozen by `golden/events.json`.
 
+pub mod description;
 pub mod event;
 pub mod id;
 pub mod keys;

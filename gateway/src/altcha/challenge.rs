@@ -2,6 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use rand::{Rng, RngExt as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -15,15 +16,16 @@ const ROUNDS: u32 = 500;
 const ALGORITHM: &str = "PBKDF2/SHA-256";
 
 /// A challenge, as widgets and libraries take it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Challenge {
     pub(super) parameters: Parameters,
     pub(super) signature: String,
 }
 
 /// What is signed. The members stand in the order of their names, as the signature needs them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChallengeParameters")]
 pub(super) struct Parameters {
     pub(super) algorithm: String,
     pub(super) cost: u32,
@@ -37,7 +39,8 @@ pub(super) struct Parameters {
 }
 
 /// What we give along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub(super) struct Data {
     pub(super) level: Level,
 }

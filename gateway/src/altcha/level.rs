@@ -1,13 +1,15 @@
 //! How hard challenges are: each level twice as hard as the one before. The level follows from how much of a limit is
 //! used, whichever is the fullest of those that a request counts on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
 
 /// A level of difficulty.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Level(u8);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Level(#[schemars(range(max = 3))] u8);
 
 impl Level {
     /// The easiest: no limit is used by more than half.

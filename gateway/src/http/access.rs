@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use otp_nats::VerificationId;
 
+use super::paths::VERIFICATIONS;
 use super::{Caller, Gateway};
 use crate::apps::key::KeyKind;
 use crate::apps::{App, Apps};
@@ -14,7 +15,6 @@ use crate::problem::Problem;
 
 /// In it an application's server says whom it asks for, so that limits count on that one's network.
 const CLIENT_IP: HeaderName = HeaderName::from_static("otp-client-ip");
-const VERIFICATIONS: &str = "/v1/verifications";
 
 /// An application that asks, and for whom.
 #[derive(Debug)]
@@ -60,6 +60,13 @@ impl Gateway {
         let is_secret_key =
             apps.with_key(proof).is_some_and(|(kind, owner)| kind == KeyKind::Secret && owner.id == app.id);
         if is_secret_key || self.verifications.is_ticket(id, proof) { Ok(app) } else { Err(Problem::Unauthorized) }
+    }
+
+    /// Where roughly a person asks from, as far as a trusted proxy says it. What stands in the request of an
+    /// application's server is where that server is.
+    pub(super) fn place(&self, headers: &HeaderMap, caller: Caller, is_server: bool) -> String {
+        let header = self.place_header.as_ref().filter(|_| caller.through_proxy && !is_server);
+        header.map(|header| header.place(headers)).unwrap_or_default()
     }
 
     /// Whether a request shows a secret key: it comes from an application's server, which asks for many clients.

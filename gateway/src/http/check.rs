@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -13,9 +14,13 @@ use super::{Caller, Gateway, body};
 use crate::code::Code;
 use crate::problem::Problem;
 
-#[derive(Deserialize)]
+/// A guess.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Body {
+#[schemars(rename = "Guess")]
+pub(crate) struct Body {
+    /// The code as entered.
+    #[schemars(with = "String")]
     code: SecretString,
 }
 

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, StatusCode, header};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,13 +25,23 @@ const MAX_LOCALE: usize = 35;
 /// Largest metadata as JSON text in bytes: it stands in the proof, which travels in headers.
 const MAX_METADATA: usize = 2048;
 
-#[derive(Deserialize)]
+/// A request for a verification.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schemars(rename = "NewVerification")]
+pub(crate) struct Body {
+    /// The address (RFC 5321, RFC 6531).
+    #[schemars(with = "String", extend("format" = "idn-email"))]
     email: SecretString,
+    /// What it is for. A new request supersedes the older one of the same recipient and purpose.
+    #[schemars(length(min = 1, max = MAX_PURPOSE), regex(pattern = "^[A-Za-z0-9._:-]+$"))]
     purpose: Option<String>,
+    /// The mail's language, a BCP 47 tag; else the first of `Accept-Language`.
+    #[schemars(length(max = MAX_LOCALE), regex(pattern = "^[A-Za-z0-9-]*$"))]
     locale: Option<String>,
+    /// Stands in the proof: 2,048 bytes of JSON at most.
     metadata: Option<Map<String, Value>>,
+    /// Proof of work, where the application asks for it: the payload of an ALTCHA widget.
     altcha: Option<String>,
 }
 
@@ -74,6 +85,7 @@ pub(super) async fn create(
     let Asker { app, client, is_server } = gateway.asker(request.headers(), caller)?;
     let key =
         request.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes())).transpose()?;
+    let place = gateway.place(request.headers(), caller, is_server);
     let accepted_language = request
         .headers()
         .get(header::ACCEPT_LANGUAGE)
@@ -87,6 +99,7 @@ pub(super) async fn create(
         metadata,
         altcha,
         client,
+        place,
         is_server,
         flood: caller.flood,
         app,

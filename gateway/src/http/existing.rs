@@ -42,8 +42,9 @@ pub(super) async fn resend(
     Id(id): Id,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Asker { app, client, .. } = gateway.actor(&id, request.headers(), caller)?;
-    let accepted = gateway.verifications.resend(&app, id, client, caller.trace).await?;
+    let Asker { app, client, is_server } = gateway.actor(&id, request.headers(), caller)?;
+    let place = gateway.place(request.headers(), caller, is_server);
+    let accepted = gateway.verifications.resend(&app, id, client, place, caller.trace).await?;
     Ok(create::accepted_answer(&accepted))
 }
 

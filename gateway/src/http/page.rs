@@ -33,6 +33,14 @@ pub(super) fn router(events_url: &str, apps: Registry) -> Router<Arc<Gateway>> {
             routing::get(async |State(page): State<Arc<Page>>, headers: HeaderMap| page.file("index.html", &headers)),
         )
         .route(
+            "/docs",
+            routing::get(async |State(page): State<Arc<Page>>, headers: HeaderMap| page.file("docs.html", &headers)),
+        )
+        .route(
+            "/report",
+            routing::get(async |State(page): State<Arc<Page>>, headers: HeaderMap| page.file("report.html", &headers)),
+        )
+        .route(
             "/{*path}",
             routing::get(async |State(page): State<Arc<Page>>, Path(path): Path<String>, headers: HeaderMap| {
                 page.file(&path, &headers)
@@ -112,15 +120,20 @@ impl Page {
         if let Some((_, bytes)) = packed.get(path).filter(|(known, _)| known == hash) {
             return Some(bytes.clone());
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let bytes = encoder.write_all(&file.data).and_then(|()| encoder.finish()).ok().map(Bytes::from)?;
+        let bytes = gzipped(&file.data)?;
         packed.insert(path.to_owned(), (hash.to_owned(), bytes.clone()));
         Some(bytes)
     }
 }
 
+/// Compressed as far as it goes; `None` where that failed.
+pub(super) fn gzipped(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).ok().map(Bytes::from)
+}
+
 /// RFC 9110 §12.5.3, as far as there is gzip or nothing to choose from.
-fn takes_gzip(request: &HeaderMap) -> bool {
+pub(super) fn takes_gzip(request: &HeaderMap) -> bool {
     let Some(accepted) = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
         return false;
     };

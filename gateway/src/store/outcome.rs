@@ -77,6 +77,8 @@ pub struct Issued {
     pub superseded: Option<VerificationId>,
     /// Whether this run issued it.
     pub fresh: bool,
+    /// Whether the recipient wants no mails for a while.
+    pub paused: bool,
     /// What makes this run known again when it is taken back.
     pub(super) nonce: String,
 }
@@ -94,6 +96,7 @@ impl Issued {
             record: text(answer, 7)?,
             superseded,
             fresh: text(answer, 0)? == "issued",
+            paused: integer(answer, 9)? == 1,
             nonce,
         })
     }
@@ -176,6 +179,8 @@ pub enum Resent {
         generation: u32,
         /// The sealed record.
         record: String,
+        /// Whether the recipient wants no mails for a while.
+        paused: bool,
         /// What makes the resend known again when it is taken back.
         nonce: String,
     },
@@ -198,6 +203,7 @@ impl Resent {
                 terms: Terms::read(answer)?,
                 generation: count(answer, 5)?,
                 record: text(answer, 7)?,
+                paused: integer(answer, 8)? == 1,
                 nonce,
             },
             "missing" => Self::Missing,

@@ -41,9 +41,18 @@ impl Verifications {
         }
     }
 
+    /// Whether a mail is to fail because its recipient is blocked, or has asked for no more of them today. Nobody is told
+    /// which, or that it is either.
+    pub(super) fn is_held_back(&self, address: &SecretString, paused: bool) -> bool {
+        if paused {
+            self.metrics.refused("paused");
+        }
+        self.is_blocked(address) || paused
+    }
+
     /// Whether a recipient is to get no mail. The request is not refused: that would tell a stranger that the mailbox's
     /// owner wants none. The mailer says that it failed, as where a mail server refuses an address.
-    pub(super) fn is_blocked(&self, address: &SecretString) -> bool {
+    fn is_blocked(&self, address: &SecretString) -> bool {
         let email = EmailAddress::parse(address.expose_secret());
         let blocked = email.is_ok_and(|email| {
             self.lists.blocks(&email) || self.lists.domain(email.domain()) == DomainStanding::Blocked

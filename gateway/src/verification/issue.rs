@@ -25,6 +25,10 @@ pub(super) struct Mail<'a> {
     pub(super) at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) generation: u32,
+    /// Where roughly it was asked from, or empty.
+    pub(super) place: &'a str,
+    /// Whether the recipient wants no mails for a while.
+    pub(super) paused: bool,
 }
 
 impl Verifications {
@@ -80,7 +84,8 @@ impl Verifications {
         let terms = issued.terms;
         let Terms { requested_at, expires_at, .. } = terms;
         let generation = issued.generation;
-        let mail = Mail { id: &id, at: requested_at, expires_at, generation };
+        let (place, paused) = (new.place.as_str(), issued.paused);
+        let mail = Mail { id: &id, at: requested_at, expires_at, generation, place, paused };
         let published = self.publish_request(&new.app, &mail, &record, &new.trace).await;
         if let Err(problem) = published {
             self.store.refund(&id, &purpose, issued).await;
@@ -99,7 +104,7 @@ impl Verifications {
         record: &Record,
         trace: &TraceParent,
     ) -> Result<(), Problem> {
-        let Mail { id, at, expires_at, generation } = *mail;
+        let Mail { id, at, expires_at, generation, place, paused } = *mail;
         let request = MailRequest {
             email: record.email.clone(),
             code: record.code.secret().clone(),
@@ -107,9 +112,9 @@ impl Verifications {
             app: app.name.clone(),
             sender: app.sender.clone(),
             templates: app.templates.clone(),
-            blocked: self.is_blocked(&record.email),
-            report_url: String::new().into(),
-            place: String::new(),
+            blocked: self.is_held_back(&record.email, paused),
+            report_url: self.report_links.link(id),
+            place: place.to_owned(),
         };
         let sealed = request.seal(&self.seal_keys, id, generation).map_err(|error| internal(id, error))?;
         let event = Event { id: *id, at, generation, body: Body::Requested { sealed, expires_at } };

@@ -68,7 +68,13 @@ impl Verifications {
         .collect()
     }
 
-    fn quota<'a>(&self, kind: &'static str, app: &App, which: &str, limits: &'a Limits) -> Option<Quota<'a>> {
+    pub(super) fn quota<'a>(
+        &self,
+        kind: &'static str,
+        app: &App,
+        which: &str,
+        limits: &'a Limits,
+    ) -> Option<Quota<'a>> {
         let scope = || self.ids.scope(&[kind.as_bytes(), app.id.as_bytes(), which.as_bytes()]);
         (!limits.is_off()).then(|| Quota::Limits(Scope { kind, name: scope() }, limits))
     }

@@ -24,17 +24,24 @@ impl Verifications {
         app: &App,
         id: VerificationId,
         client: Option<IpAddr>,
+        place: String,
         trace: TraceParent,
     ) -> Result<Accepted, Problem> {
-        self.spending(self.network_quota(app, client), async || self.resend_taken(app, id, &trace).await).await
+        self.spending(self.network_quota(app, client), async || self.resend_taken(app, id, &place, &trace).await).await
     }
 
-    async fn resend_taken(&self, app: &App, id: VerificationId, trace: &TraceParent) -> Result<Accepted, Problem> {
+    async fn resend_taken(
+        &self,
+        app: &App,
+        id: VerificationId,
+        place: &str,
+        trace: &TraceParent,
+    ) -> Result<Accepted, Problem> {
         let resent = self.asked(self.store.resend(&id, &app.policy)).await?;
         match resent.map_err(|violations| self.limited(violations))? {
-            Resent::Allowed { at, terms, generation, record, nonce } => {
+            Resent::Allowed { at, terms, generation, record, paused, nonce } => {
                 let record = self.records.open(&id, &record).map_err(|error| internal(&id, error))?;
-                let mail = Mail { id: &id, at, expires_at: terms.expires_at, generation };
+                let mail = Mail { id: &id, at, expires_at: terms.expires_at, generation, place, paused };
                 if let Err(problem) = self.publish_again(app, &mail, &record, trace).await {
                     self.store.undo_resend(&id, nonce).await;
                     return Err(problem);

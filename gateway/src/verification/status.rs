@@ -1,30 +1,47 @@
 //! Reading a verification: Redis says how it stands, `OTP_EVENTS` what happened.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use otp_nats::event::Envelope;
 use otp_nats::timeline::{self, Recorded};
 use otp_nats::{EventKind, Timestamp, VerificationId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Verifications;
 use crate::apps::App;
+use crate::description::{Id, Time};
 use crate::problem::Problem;
 use crate::store::{Snapshot, State};
 
 /// A read of the events takes a few round trips; what takes longer leaves the timeline incomplete, and says so.
 const EVENTS_WITHIN: Duration = Duration::from_secs(1);
 
+/// How a verification may stand.
+const STATES: [&str; 10] =
+    ["queued", "sending", "sent", "deferred", "failed", "verified", "expired", "canceled", "superseded", "locked"];
+
 /// A verification as it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the JSON members")]
 pub struct Status {
+    /// The verification.
+    #[schemars(with = "Id")]
     id: VerificationId,
+    /// How it stands.
+    #[schemars(extend("x-extensible-enum" = STATES))]
     status: &'static str,
+    /// When the code ends.
+    #[schemars(with = "Time")]
     expires_at: Timestamp,
+    /// When another mail may be asked for.
+    #[schemars(with = "Time")]
     resend_at: Timestamp,
+    /// Guesses left.
     attempts_left: u32,
+    /// What happened, in order, as the socket tells it.
     timeline: Vec<TimelineEntry>,
     /// False while the events cannot be read.
     timeline_complete: bool,
@@ -37,6 +54,18 @@ pub struct TimelineEntry {
     event: EventKind,
     at: Timestamp,
     data: Box<RawValue>,
+}
+
+/// Each kind of event has data of its own, which the contract knows.
+impl JsonSchema for TimelineEntry {
+    fn schema_name() -> Cow<'static, str> {
+        "TimelineEntry".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds = EventKind::ALL.map(otp_nats::description::timeline_entry);
+        schemars::json_schema!({"description": "One event of a timeline.", "oneOf": kinds})
+    }
 }
 
 impl Verifications {

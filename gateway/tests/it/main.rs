@@ -11,6 +11,7 @@ mod limits;
 mod lists;
 mod page;
 mod quotas;
+mod report;
 mod resend;
 mod secrets;
 mod support;

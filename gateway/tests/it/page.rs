@@ -73,6 +73,24 @@ async fn pages_elsewhere_may_load_the_widget_where_they_are_allowed() {
 }
 
 #[tokio::test]
+async fn the_descriptions_are_for_everybody_and_known_by_their_tags() {
+    let world = World::new();
+    let gateway = world.gateway(&[("OTP_PUBLIC_URL", "https://otp.example.com")]).await;
+    for path in ["/openapi.json", "/asyncapi.json"] {
+        let get = || gateway.request(Method::GET, path).header("origin", "https://anywhere.test");
+        let answer = gateway.send(get()).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert!(answer.header("cache-control").contains("max-age"));
+        let known = gateway.send(get().header("if-none-match", answer.header("etag"))).await;
+        assert_eq!((known.status, known.header("etag")), (StatusCode::NOT_MODIFIED, answer.header("etag")));
+        let servers = answer.body["servers"].to_string();
+        let expected = if path == "/openapi.json" { "https://otp.example.com" } else { "events.test" };
+        assert!(servers.contains(expected), "{servers}");
+    }
+}
+
+#[tokio::test]
 async fn health_readiness_and_metrics() {
     let world = World::new();
     let gateway = world.gateway(&[]).await;

@@ -46,3 +46,36 @@ fn errors_name_the_subscription_when_there_is_one() {
     let frame = ErrorCode::BadTicket.frame(Some(&id));
     assert_eq!(frame.as_str(), format!(r#"{{"type":"error","code":"bad-ticket","id":"{ID}"}}"#));
 }
+
+/// What clients are told to expect is what they may get.
+#[test]
+fn the_description_names_every_code() {
+    use otp_nats::description::{SOCKET_CLOSES, SOCKET_ERRORS};
+    let errors = [
+        ErrorCode::BadMessage,
+        ErrorCode::BadTicket,
+        ErrorCode::TicketExpired,
+        ErrorCode::TooManySubscriptions,
+        ErrorCode::AlreadySubscribed,
+        ErrorCode::SubscribeTimeout,
+        ErrorCode::Unavailable,
+    ];
+    assert_eq!(errors.map(ErrorCode::as_str), SOCKET_ERRORS.map(|(code, _)| code));
+    let closings = [
+        Closing::Over,
+        Closing::NoPong,
+        Closing::Protocol,
+        Closing::Binary,
+        Closing::NotUtf8,
+        Closing::SubscribeTimeout,
+        Closing::TooManyFaults,
+        Closing::TooManyMessages,
+        Closing::TooBig,
+        Closing::Restart,
+        Closing::Slow,
+        Closing::Unavailable,
+    ];
+    let codes: std::collections::BTreeSet<u16> =
+        closings.into_iter().filter_map(Closing::code).map(|(code, _)| code.into()).collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), SOCKET_CLOSES.map(|(code, _)| code));
+}

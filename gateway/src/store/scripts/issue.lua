@@ -1,14 +1,17 @@
 -- Issues a verification: limits, cooldown, supersede, write. One slot, one round trip, safe to run again.
 --
--- KEYS: 1 the verification, 2 the recipient's current verification for this purpose, 3 times of sends, 4 cooldown
+-- KEYS: 1 the verification, 2 the recipient's current verification for this purpose, 3 times of sends, 4 cooldown,
+--       5 the recipient's pause
 -- ARGV: 1 suffix of the id, 2 key prefix of verifications, 3 code hash, 4 sealed record, 5 life of the code,
 --       6 life of the keys beyond it, 7 guesses, 8 cooldown, 9 longest cooldown, 10 "1" when the recipient is limited,
 --       11 nonce, 12.. pairs of count and period (all times in ms)
--- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded},
+-- Answers {"issued", now, expires, resend, guesses, generation, requested, record, superseded,
+--      1 while the recipient wants no mails, else 0},
 --      {"existing", the same} or {"refused", now, number of the limit or 0 for the cooldown, wait, ...}
 local ttl, retention = tonumber(ARGV[5]), tonumber(ARGV[6])
 local cooldown, longest, limited = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == '1'
 
+local paused = redis.call('EXISTS', KEYS[5])
 local f = redis.call('HMGET', KEYS[1], 'st', 'x', 'n', 'a', 'g', 'r', 'rec', 'paid', 'older')
 local state, resend_at = f[1], tonumber(f[3])
 -- One that gave back what it had spent pays again before its mail goes out.
@@ -42,7 +45,7 @@ if not state then
     'r', now, 'x', now + ttl, 'n', now + wait, 'w', wait,
     'by', ARGV[11], 'paid', now, 'before', before, 'older', f[9])
   redis.call('PEXPIRE', KEYS[1], ttl + retention)
-  return {'issued', now, now + ttl, now + wait, tonumber(ARGV[7]), 1, now, ARGV[4], f[9]}
+  return {'issued', now, now + ttl, now + wait, tonumber(ARGV[7]), 1, now, ARGV[4], f[9], paused}
 end
 if pays then
   resend_at = now + wait
@@ -51,4 +54,4 @@ end
 -- From now on this run answers for the verification: what an earlier one has to take back is not its own any more.
 if state == 'pending' then redis.call('HSET', KEYS[1], 'by', ARGV[11], 'older', f[9] or '') end
 return {'existing', now, tonumber(f[2]), resend_at, tonumber(f[4]), tonumber(f[5]), tonumber(f[6]), f[7],
-  state == 'pending' and f[9] or ''}
+  state == 'pending' and f[9] or '', paused}

@@ -77,6 +77,20 @@ local function take_over(current, prefix, suffix, life)
   return superseded
 end
 
+-- Ends a verification that is still open as canceled; `by` makes the call known again. Gives the answer.
+local function close(verification, by)
+  local f = redis.call('HMGET', verification, 'st', 'x', 'g', 'canceler')
+  if not f[1] then return {'missing', now, 0} end
+  if f[4] == by then return {'just-canceled', now, tonumber(f[3])} end
+  if f[1] ~= 'pending' then return {f[1], now, tonumber(f[3])} end
+  if now >= tonumber(f[2]) then
+    redis.call('HSET', verification, 'st', 'expired')
+    return {'just-expired', now, tonumber(f[3])}
+  end
+  redis.call('HSET', verification, 'st', 'canceled', 'canceler', by)
+  return {'just-canceled', now, tonumber(f[3])}
+end
+
 -- The cooldown after `last`: twice as long, within its bounds.
 local function longer(last, shortest, longest)
   return math.min(math.max(last * 2, shortest), math.max(longest, shortest))
