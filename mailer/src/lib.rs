@@ -4,6 +4,7 @@
 //! `sent` is recorded, and `sent` is told after the relay's 250: a crash at any point costs at worst a second mail
 //! with the same code and Message-ID, never a lost one.
 
+pub mod dkim;
 pub mod ledger;
 pub mod mail;
 pub mod metrics;

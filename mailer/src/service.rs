@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dkim::Signer;
 use crate::ledger::Ledger;
 use crate::mail::Composer;
 use crate::mail::templates::{TemplateFault, Templates};
@@ -63,7 +64,9 @@ impl Service {
         let relays = Relays::new(&settings.relays, hello.as_deref(), settings.concurrency, &metrics)?;
         let admin = Admin::bind(settings.admin).await.map_err(ServiceFault::Bind)?;
         let bus = Bus::connect("otp-mailer", &settings.bus, BusMetrics::new(&mut registry)).await?;
-        let mailer = Mailer { bus, keys: settings.seal_keys, composer, relays, ledger: Ledger::default(), metrics };
+        let signer = Signer::new(settings.dkim_keys, &mut registry);
+        let (keys, ledger) = (settings.seal_keys, Ledger::default());
+        let mailer = Mailer { bus, keys, composer, signer, relays, ledger, metrics };
         Ok(Self { mailer: Arc::new(mailer), concurrency: settings.concurrency, admin, registry })
     }
 

@@ -8,6 +8,7 @@ use otp_nats::bus::BusSettings;
 use otp_nats::keys::KeyList;
 use otp_nats::settings::{List, Setting, Settings};
 
+use crate::dkim::DkimKeys;
 use crate::relay_url::RelayUrl;
 
 /// Most requests worked on at once; each may hold a connection.
@@ -28,6 +29,8 @@ pub struct MailerSettings {
     pub sender: Sender,
     /// What opens the requests.
     pub seal_keys: KeyList,
+    /// What signs the mails (DKIM).
+    pub dkim_keys: DkimKeys,
     /// Requests worked on at once.
     pub concurrency: usize,
     /// A folder whose files replace the templates compiled in.
@@ -49,6 +52,7 @@ impl MailerSettings {
             settings.secret("OTP_SMTP_URL", "The relays, comma-separated, tried in order");
         let sender = settings.required("OTP_MAIL_FROM", "Who the mails are from");
         let seal_keys = settings.secret("OTP_SEAL_KEYS", "Keys that open the requests");
+        let dkim_keys = settings.secret_or("OTP_DKIM_KEYS", "", "Keys that sign the mails of their domains (DKIM)");
         let concurrency = settings.or("OTP_MAIL_CONCURRENCY", "32", "Mails sent at once");
         let template_dir = settings.optional("OTP_TEMPLATE_DIR", "A folder whose templates replace those compiled in");
         let app_name = settings.optional("OTP_APP_NAME", "The name that mails show when the app has none of its own");
@@ -66,6 +70,7 @@ impl MailerSettings {
             relays: relays?.0,
             sender: sender?,
             seal_keys: seal_keys?,
+            dkim_keys: dkim_keys?,
             concurrency: concurrency?,
             template_dir: template_dir?,
             app_name: app_name?,

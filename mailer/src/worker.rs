@@ -13,6 +13,7 @@ use otp_nats::{Body, Event, Timestamp, VerificationId, event};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
+use crate::dkim::Signer;
 use crate::ledger::{Entered, Ledger};
 use crate::mail::{ComposeFault, Composer, Occasion};
 use crate::metrics::{Metrics, Outcome};
@@ -55,6 +56,8 @@ pub struct Mailer {
     pub keys: KeyList,
     /// Writes the mails.
     pub composer: Composer,
+    /// Signs them.
+    pub signer: Signer,
     /// Take the mails.
     pub relays: Relays,
     /// What is in work, and what was sent and not recorded.
@@ -174,6 +177,7 @@ impl Mailer {
             }
         };
         self.bus.publish_best_effort(&processing, task.trace()).await;
+        let mail = self.signer.signed(mail, occasion.now).await;
         match self.relays.deliver(&mail).await {
             Delivery::Sent { relay, reply } => self.sent(task, &request, &relay, &reply.to_string()).await,
             Delivery::Failed { relay, failure, reply } => {

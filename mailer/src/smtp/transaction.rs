@@ -57,6 +57,30 @@ impl Outgoing {
         Self { from, to, message: Zeroizing::new(wire_form(message)), is_ascii: message.is_ascii() }
     }
 
+    /// The domain of the address that it is from.
+    pub fn sender_domain(&self) -> &str {
+        self.from.domain()
+    }
+
+    /// The message as it arrives: every line ends in CRLF, and no dot is doubled.
+    pub fn text(&self) -> Zeroizing<Vec<u8>> {
+        let mut text = Zeroizing::new(Vec::with_capacity(self.message.len()));
+        for line in Lines(self.message.strip_suffix(b".\r\n").unwrap_or(&self.message)) {
+            text.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+            text.extend_from_slice(b"\r\n");
+        }
+        text
+    }
+
+    /// The same mail below more header fields: ASCII, none of whose lines begins with a dot, each ended by CRLF.
+    #[must_use]
+    pub fn with_fields(self, fields: &str) -> Self {
+        let mut message = Zeroizing::new(Vec::with_capacity(fields.len() + self.message.len()));
+        message.extend_from_slice(fields.as_bytes());
+        message.extend_from_slice(&self.message);
+        Self { message, ..self }
+    }
+
     /// The three commands, or why this server cannot take the mail.
     fn commands(&self, capabilities: &Capabilities) -> Result<[(Phase, String); 3], &'static str> {
         let mut parameters = Vec::new();
