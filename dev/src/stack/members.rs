@@ -146,6 +146,7 @@ impl Planner {
                 let address = self.links.reach(Link::GatewayRedis, ports).into_iter().next().context("no Redis")?;
                 set("OTP_REDIS_URL", self.access.redis_url(part.name(), address)?);
                 set("OTP_EVENTS_URL", format!("ws://127.0.0.1:{}/v1/events", ports.notifier));
+                set("OTP_PUBLIC_URL", format!("http://127.0.0.1:{}", ports.gateway));
                 set("OTP_ALLOWED_ORIGINS", origins);
                 set("OTP_DNS_SERVER", format!("127.0.0.1:{}", ports.dns));
                 set("OTP_OPEN_MODE", "true".to_owned());
