@@ -18,13 +18,16 @@ use zeroize::Zeroizing;
 use crate::settings::Sender;
 use crate::smtp::Outgoing;
 
+mod foreign;
 pub mod templates;
 
-use templates::{Rendered, Templates, Words};
+use foreign::{name, one_line};
+use templates::{Facts, Rendered, Templates};
 
-/// Longest subject and application name in characters: what an inbox shows in a line.
+/// Longest subject, application name and place in characters: what an inbox, or a line of a mail, shows.
 const MAX_SUBJECT: usize = 150;
 const MAX_APP_NAME: usize = 64;
+const MAX_PLACE: usize = 80;
 const MESSAGE_ID_PURPOSE: &[u8] = b"distotp message-id 1";
 
 /// Writes mails.
@@ -67,7 +70,7 @@ impl Composer {
     /// Writes mails from `sender`, about `app_name` where a request names no application.
     pub fn new(templates: Templates, sender: Mailbox, app_name: Option<String>, code_in_subject: bool) -> Self {
         let app_name = app_name.or_else(|| sender.name.clone()).unwrap_or_else(|| sender.email.domain().to_owned());
-        Self { templates, sender, app_name: one_line(&app_name, MAX_APP_NAME), code_in_subject }
+        Self { templates, sender, app_name: name(&app_name, MAX_APP_NAME), code_in_subject }
     }
 
     /// Writes the mail for a request.
@@ -103,13 +106,15 @@ impl Composer {
         sender: &Mailbox,
         to: &Address,
     ) -> Result<Zeroizing<Vec<u8>>, ComposeFault> {
-        let app = one_line(&request.app, MAX_APP_NAME);
-        let words = Words {
+        let app = name(&request.app, MAX_APP_NAME);
+        let facts = Facts {
             app: if app.is_empty() { &self.app_name } else { &app },
             code: request.code.expose_secret(),
             minutes: minutes(occasion.now.until(occasion.expires_at)),
+            place: &name(&request.place, MAX_PLACE),
+            report_url: &report_link(request),
         };
-        let rendered = self.templates.render(&request.templates, &request.locale, &words, self.code_in_subject)?;
+        let rendered = self.templates.render(&request.templates, &request.locale, &facts, self.code_in_subject)?;
         let Rendered { language, subject, text, html } = rendered;
         let token = message_token(&occasion.id, occasion.generation);
         let body = MultiPart::alternative()
@@ -134,6 +139,16 @@ impl Composer {
             .map_err(|_| ComposeFault::Message)?;
         Ok(Zeroizing::new(message.formatted()))
     }
+}
+
+/// The link to report the request; empty when there is none. A mail without the link is better than none.
+fn report_link(request: &MailRequest) -> Zeroizing<String> {
+    let given = request.report_url.expose_secret();
+    let link = foreign::link(given).unwrap_or_default();
+    if link.is_empty() && !given.is_empty() {
+        tracing::warn!("the link to report a request is none that a mail may have; the mail is without it");
+    }
+    Zeroizing::new(link)
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
@@ -161,13 +176,6 @@ fn message_token(id: &VerificationId, generation: u32) -> String {
 /// The time as people say it: whole minutes, rounded, at least one.
 fn minutes(left: Duration) -> u64 {
     (left.as_secs() + 30).div_euclid(60).max(1)
-}
-
-/// One line without control characters, of at most `limit` characters.
-fn one_line(text: &str, limit: usize) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    words.join(" ").chars().take(limit).collect()
 }
 
 #[cfg(test)]

@@ -1,46 +1,51 @@
-//! Templates: a folder for each language with `subject.txt`, `mail.txt` and `mail.html`, compiled in, and replaceable
-//! file by file by a folder of the operator's. In that, `apps/<name>/<language>/` replaces them for the applications that
-//! name such a folder.
+//! Templates: one layout for all languages, and a file of words for each, compiled in. A folder of the operator's
+//! replaces the words message by message, the layout for all languages or for one; in it, `apps/<name>/` does the same
+//! for the applications that name such a folder.
+
+mod folder;
+mod nearest;
+mod words;
+mod wrap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::ComposeFault;
+use super::{ComposeFault, foreign};
+use folder::Folder;
+use nearest::{cut, nearest};
+use words::{COMPILED_IN, Source, Speech, Words};
 
-/// The language that is taken when the one asked for is not there; always complete, because it is compiled in.
+/// The language that is taken when none of those asked for is there; always complete, because it is compiled in.
 const FALLBACK: &str = "en";
 /// The parts of a mail.
 const PARTS: [&str; 3] = ["subject.txt", "mail.txt", "mail.html"];
-/// Most languages, and most bytes of one template: a mail beyond it is none for a code.
-const MAX_LANGUAGES: usize = 200;
-const MAX_TEMPLATE: u64 = 64 * 1024;
-/// Where the folders of applications are, and how many there are at most: each has all languages compiled.
+/// The layout of each part.
+const LAYOUT: [&str; 3] = [
+    include_str!("../../templates/subject.txt"),
+    include_str!("../../templates/mail.txt"),
+    include_str!("../../templates/mail.html"),
+];
+/// Where the folders of applications are.
 const APPS: &str = "apps";
-const MAX_APPS: usize = 200;
+/// Validities that between them take every plural form that CLDR knows of whole numbers.
+const MINUTES_TRIED: [u64; 9] = [1, 2, 3, 5, 6, 8, 11, 21, 100];
 
-macro_rules! compiled_in {
-    ($($language:literal),*) => {
-        [$(
-            ($language, "subject.txt", include_str!(concat!("../../templates/", $language, "/subject.txt"))),
-            ($language, "mail.txt", include_str!(concat!("../../templates/", $language, "/mail.txt"))),
-            ($language, "mail.html", include_str!(concat!("../../templates/", $language, "/mail.html"))),
-        )*]
-    };
-}
-
-const COMPILED_IN: [(&str, &str, &str); 12] = compiled_in!("en", "de", "fr", "es");
-
-/// What a template may say.
+/// What a mail is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words<'a> {
+pub(super) struct Facts<'a> {
     /// The application's name.
     pub(super) app: &'a str,
     /// The code.
     pub(super) code: &'a str,
     /// How long the code is valid, in minutes.
     pub(super) minutes: u64,
+    /// Where roughly it was asked from, or empty.
+    pub(super) place: &'a str,
+    /// Where whoever did not ask says so, or empty.
+    pub(super) report_url: &'a str,
 }
 
 /// A mail's parts.
@@ -56,20 +61,15 @@ pub(super) struct Rendered<'t> {
 /// All templates, compiled.
 #[derive(Debug)]
 pub struct Templates {
-    own: Set,
-    /// By the folder's name.
-    apps: BTreeMap<String, Set>,
-}
-
-type Sources = BTreeMap<(String, &'static str), String>;
-
-/// The templates of one application, or of all that have none of their own.
-#[derive(Debug)]
-struct Set {
     environment: Environment<'static>,
-    /// By the tag in lower case.
-    languages: BTreeMap<String, Language>,
+    own: Languages,
+    /// By the folder's name.
+    apps: BTreeMap<String, Languages>,
 }
+
+/// The languages of one application, or of all that have no folder of their own, by the tag in lower case. What an
+/// application has not of its own is shared, because there may be hundreds of them.
+type Languages = BTreeMap<String, Arc<Language>>;
 
 #[derive(Debug)]
 struct Language {
@@ -77,6 +77,7 @@ struct Language {
     tag: String,
     /// The names of the parts in the environment.
     parts: [String; 3],
+    words: Arc<Words>,
 }
 
 /// Why templates cannot be used.
@@ -88,40 +89,39 @@ pub enum TemplateFault {
     /// A file is too large, or there are too many languages.
     #[error("{0} is too large")]
     TooLarge(PathBuf),
-    /// A language lacks a part.
-    #[error("the templates for {0} lack {1}")]
-    Incomplete(String, &'static str),
-    /// A template does not compile or render.
+    /// A template or a file of words does not compile or render.
     #[error("the template {0} is faulty: {1}")]
     Faulty(String, String),
 }
 
 impl Templates {
-    /// Compiles the templates, those in `folder` in the place of those compiled in, and renders each of them once, so
-    /// that a faulty one keeps the service from starting and not a mail from being sent.
+    /// Compiles the templates, those in `folder` in the place of those compiled in, and renders each of them, so that a
+    /// faulty one keeps the service from starting and not a mail from being sent.
     ///
     /// # Errors
     /// [`TemplateFault`], as its variants say.
     pub fn load(folder: Option<&Path>) -> Result<Self, TemplateFault> {
-        let mut sources: Sources = COMPILED_IN
-            .into_iter()
-            .map(|(language, part, source)| ((language.to_owned(), part), source.to_owned()))
-            .collect();
-        let mut apps = BTreeMap::new();
-        if let Some(folder) = folder {
-            read_folder(folder, &mut sources)?;
-            for (name, folder) in app_folders(&folder.join(APPS))? {
-                let mut sources = sources.clone();
-                read_folder(&folder, &mut sources)?;
-                apps.insert(name, Set::compile(sources)?);
-            }
+        let compiled_in = Source::compiled_in()?;
+        let mut templates = Self { environment: environment()?, own: Languages::new(), apps: BTreeMap::new() };
+        let common = folder.map(|path| Folder::read(path, "")).transpose()?.unwrap_or_default();
+        templates.compile(&common)?;
+        templates.own = languages(&compiled_in, &[&common], None)?;
+        templates.try_all(templates.own.values())?;
+        for (name, path) in folder.map(|path| folder::applications(&path.join(APPS))).transpose()?.unwrap_or_default() {
+            let own = Folder::read(&path, &format!("{APPS}/{name}/"))?;
+            templates.compile(&own)?;
+            let languages = languages(&compiled_in, &[&common, &own], Some(&templates.own))?;
+            let is_shared =
+                |language: &&Arc<Language>| templates.own.values().any(|other| Arc::ptr_eq(other, language));
+            templates.try_all(languages.values().filter(|language| !is_shared(language)))?;
+            templates.apps.insert(name, languages);
         }
-        Ok(Self { own: Set::compile(sources)?, apps })
+        Ok(templates)
     }
 
     /// The languages that there are templates for.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
-        self.own.languages.values().map(|language| language.tag.as_str())
+        self.own.values().map(|language| language.tag.as_str())
     }
 
     /// The applications' folders.
@@ -130,141 +130,134 @@ impl Templates {
     }
 
     /// Renders a mail from an application's folder, or from the common one when it names none or one that is not there,
-    /// in the language that comes nearest: `de-AT` is served by `de-AT`, else `de`, else `en`.
+    /// in the first of the languages asked for (comma-separated) that one here comes near to.
     pub(super) fn render(
         &self,
         app: &str,
         locale: &str,
-        words: &Words<'_>,
+        facts: &Facts<'_>,
         code_in_subject: bool,
     ) -> Result<Rendered<'_>, ComposeFault> {
-        self.apps.get(app).unwrap_or(&self.own).render(locale, words, code_in_subject)
-    }
-}
-
-impl Set {
-    /// Compiles templates and renders each once.
-    fn compile(sources: Sources) -> Result<Self, TemplateFault> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let tags: BTreeSet<String> = sources.keys().map(|(language, _)| language.clone()).collect();
-        for ((language, part), source) in sources {
-            let name = format!("{language}/{part}");
-            let added = environment.add_template_owned(name.clone(), source);
-            added.map_err(|error| TemplateFault::Faulty(name, error.to_string()))?;
-        }
-        let mut languages = BTreeMap::new();
-        for tag in tags {
-            let parts = PARTS.map(|part| format!("{tag}/{part}"));
-            for (part, name) in PARTS.into_iter().zip(&parts) {
-                if environment.get_template(name).is_err() {
-                    return Err(TemplateFault::Incomplete(tag, part));
-                }
-            }
-            languages.insert(tag.to_ascii_lowercase(), Language { tag, parts });
-        }
-        let set = Self { environment, languages };
-        set.try_all()?;
-        Ok(set)
+        let languages = self.apps.get(app).unwrap_or(&self.own);
+        let language = nearest(languages, locale).or_else(|| languages.get(FALLBACK));
+        let language = language.ok_or_else(|| ComposeFault::Template(FALLBACK.to_owned()))?;
+        self.render_in(language, facts, code_in_subject)
+            .map_err(|error| ComposeFault::Template(format!("{}: {error}", language.tag)))
     }
 
-    fn render(&self, locale: &str, words: &Words<'_>, code_in_subject: bool) -> Result<Rendered<'_>, ComposeFault> {
-        let language = self.language(locale).ok_or_else(|| ComposeFault::Template(FALLBACK.to_owned()))?;
-        let Words { app, code, minutes } = *words;
-        let [subject, text, html] = &language.parts;
-        let subject_code = code_in_subject.then_some(code);
-        let words = context! { app, code, minutes };
+    fn render_in<'t>(
+        &self,
+        language: &'t Language,
+        facts: &Facts<'_>,
+        code_in_subject: bool,
+    ) -> Result<Rendered<'t>, minijinja::Error> {
+        let Facts { app, code, minutes, place, report_url } = *facts;
+        let Language { tag, parts: [subject, text, html], words } = language;
+        let part = |name: &str, code: Option<&str>, is_html: bool| {
+            let speech = Value::from_object(Speech::new(words, facts, code, is_html));
+            // Escaped here, because minijinja escapes slashes as well, and filters take such a link for a hidden one.
+            let link = if is_html { Value::from_safe_string(foreign::html(report_url)) } else { report_url.into() };
+            self.environment.get_template(name)?.render(context! {
+                app, code, minutes, place, code_in_subject,
+                report_url => link, words => speech, lang => tag, dir => words.direction(),
+            })
+        };
         Ok(Rendered {
-            language: &language.tag,
-            subject: self.part(subject, context! { app, minutes, code => subject_code })?,
-            text: self.part(text, words.clone())?,
-            html: self.part(html, words)?,
+            language: tag,
+            subject: part(subject, code_in_subject.then_some(code), false)?,
+            text: part(text, Some(code), false)?,
+            html: part(html, Some(code), true)?,
         })
     }
 
-    fn part(&self, name: &str, words: Value) -> Result<String, ComposeFault> {
-        let rendered = self.environment.get_template(name).and_then(|template| template.render(words));
-        rendered.map_err(|error| ComposeFault::Template(error.to_string()))
-    }
-
-    fn language(&self, locale: &str) -> Option<&Language> {
-        let mut tag = locale.to_ascii_lowercase().replace('_', "-");
-        loop {
-            if let Some(language) = self.languages.get(&tag) {
-                return Some(language);
-            }
-            match tag.rfind('-') {
-                Some(end) => tag.truncate(end),
-                None => return self.languages.get(FALLBACK),
-            }
-        }
-    }
-
-    fn try_all(&self) -> Result<(), TemplateFault> {
-        let words = Words { app: "App", code: "000000", minutes: 5 };
-        for language in self.languages.values() {
-            for code_in_subject in [false, true] {
-                if let Err(fault) = self.render(&language.tag, &words, code_in_subject) {
-                    return Err(TemplateFault::Faulty(language.tag.clone(), fault.to_string()));
-                }
-            }
+    /// Compiles the templates of a folder.
+    fn compile(&mut self, folder: &Folder) -> Result<(), TemplateFault> {
+        for (name, source) in &folder.templates {
+            let added = self.environment.add_template_owned(name.clone(), source.clone());
+            added.map_err(|error| TemplateFault::Faulty(name.clone(), described(&error)))?;
         }
         Ok(())
     }
-}
 
-/// Reads `<folder>/<language>/<part>` for every language and part that is there.
-fn read_folder(folder: &Path, sources: &mut Sources) -> Result<(), TemplateFault> {
-    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    for (number, entry) in entries.enumerate() {
-        if number == MAX_LANGUAGES {
-            return Err(TemplateFault::TooLarge(folder.to_owned()));
-        }
-        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-        let Some(language) = path.file_name().and_then(|name| name.to_str()).filter(|name| is_tag(name)) else {
-            continue;
-        };
-        for part in PARTS {
-            let file = path.join(part);
-            match std::fs::metadata(&file) {
-                Ok(found) if found.len() > MAX_TEMPLATE => return Err(TemplateFault::TooLarge(file)),
-                Ok(_) => {
-                    let source = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
-                    sources.insert((language.to_owned(), part), source);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
-                Err(error) => return Err(unreadable(&file, &error)),
-            }
-        }
+    /// Renders each with everything that a mail may and may not have.
+    fn try_all<'l>(&self, mut languages: impl Iterator<Item = &'l Arc<Language>>) -> Result<(), TemplateFault> {
+        let facts = |minutes, place, report_url| Facts { app: "App", code: "000000", minutes, place, report_url };
+        let (place, link) = ("Berlin, DE", "https://example.com/");
+        let plurals = MINUTES_TRIED.map(|minutes| (facts(minutes, place, link), true));
+        let rest = [(facts(5, "", ""), false), (facts(5, place, ""), true), (facts(5, "", link), false)];
+        languages.try_for_each(|language| {
+            plurals.iter().chain(&rest).try_for_each(|(facts, code_in_subject)| {
+                let tried = self.render_in(language, facts, *code_in_subject);
+                let fault = |error| TemplateFault::Faulty(language.tag.clone(), described(&error));
+                tried.map(drop).map_err(fault)
+            })
+        })
     }
-    Ok(())
 }
 
-/// The folders of applications, by name; none when there is no folder of them.
-fn app_folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, TemplateFault> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(folder, &error)),
+/// An error with all its causes: the innermost one names the message.
+fn described(error: &minijinja::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}
+
+/// The layouts compiled in, and what templates can use.
+fn environment() -> Result<Environment<'static>, TemplateFault> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_filter("wrap", |text: String| wrap::wrap(&text));
+    for (part, source) in PARTS.into_iter().zip(LAYOUT) {
+        let added = environment.add_template(part, source);
+        added.map_err(|error| TemplateFault::Faulty(part.to_owned(), error.to_string()))?;
+    }
+    Ok(environment)
+}
+
+/// The languages of folders, the more special ones last, upon those compiled in; what a language has of no folder but the
+/// first ones is taken from `shared`.
+fn languages(
+    compiled_in: &BTreeMap<String, Source>,
+    folders: &[&Folder],
+    shared: Option<&Languages>,
+) -> Result<Languages, TemplateFault> {
+    let mut tags: BTreeMap<String, &str> =
+        COMPILED_IN.iter().map(|(tag, _)| (tag.to_ascii_lowercase(), *tag)).collect();
+    let theirs: BTreeSet<&String> = folders.iter().flat_map(|folder| &folder.tags).collect();
+    tags.extend(theirs.into_iter().map(|tag| (tag.to_ascii_lowercase(), tag.as_str())));
+    let made = tags.into_iter().map(|(key, tag)| {
+        let common = shared.and_then(|shared| shared.get(&key));
+        let language = language(&key, tag, compiled_in, folders, common)?;
+        Ok((key, language))
+    });
+    made.collect()
+}
+
+fn language(
+    key: &str,
+    tag: &str,
+    compiled_in: &BTreeMap<String, Source>,
+    folders: &[&Folder],
+    common: Option<&Arc<Language>>,
+) -> Result<Arc<Language>, TemplateFault> {
+    let parts = PARTS.map(|part| {
+        let special = folders.iter().rev().find_map(|folder| folder.template(cut(key), part));
+        special.unwrap_or_else(|| part.to_owned())
+    });
+    // From the general to the special: German before Austrian German, all applications' before one's.
+    let chain: Vec<&str> = cut(key).collect();
+    let of =
+        |folder: &&Folder| chain.iter().rev().filter_map(|tag| folder.words.get(*tag).cloned()).collect::<Vec<_>>();
+    let has_own = folders.last().is_some_and(|folder| !of(folder).is_empty());
+    let words = match common {
+        Some(common) if !has_own && common.parts == parts && common.tag == tag => return Ok(Arc::clone(common)),
+        Some(common) if !has_own => Arc::clone(&common.words),
+        _ => {
+            let base = nearest(compiled_in, key).cloned();
+            let sources: Vec<Source> = base.into_iter().chain(folders.iter().flat_map(of)).collect();
+            Arc::new(Words::new(tag, &sources)?)
+        }
     };
-    let mut folders = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-        if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) {
-            folders.push((name.to_owned(), path.clone()));
-        }
-    }
-    if folders.len() > MAX_APPS { Err(TemplateFault::TooLarge(folder.to_owned())) } else { Ok(folders) }
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> TemplateFault {
-    TemplateFault::Unreadable(path.to_owned(), error.kind())
-}
-
-/// A language tag (BCP 47) as far as its characters go; it becomes a header.
-fn is_tag(name: &str) -> bool {
-    (2..=35).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    Ok(Arc::new(Language { tag: tag.to_owned(), parts, words }))
 }
 
 #[cfg(test)]
