@@ -7,9 +7,10 @@ mod load;
 mod nodes;
 mod replicas;
 mod scenario;
-mod servers;
 
 use scenario::{Blow, Cluster};
+
+use crate::support::servers;
 
 /// Each on a cluster of its own, on the installed server and on a newer one.
 macro_rules! scenarios {

@@ -16,6 +16,7 @@ mod command;
 mod crash;
 mod delivery;
 mod deploy;
+mod documents;
 mod faults;
 mod flow;
 mod http;

@@ -4,6 +4,7 @@ mod api;
 mod events;
 mod inbox;
 mod relay;
+pub(crate) mod servers;
 mod socket;
 
 use std::time::{Duration, Instant};

@@ -33,6 +33,21 @@ impl Ledger {
         self.promised.insert(email, asked);
     }
 
+    /// Whether all promises have their mails within this time.
+    pub(super) async fn mailed_within(&self, system: &System, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            let mails = system.inbox().message_ids().await;
+            if self.promised.keys().all(|email| mails.contains_key(email)) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Waits until all promises are kept: each has a mail, exactly one, and a timeline that says so.
     pub(super) async fn settle(&self, system: &System) {
         let started = Instant::now();
@@ -43,7 +58,8 @@ impl Ledger {
             if missing.is_empty() {
                 break mails;
             }
-            assert!(Instant::now() < deadline, "{} promised and not mailed: {missing:?}", missing.len());
+            let late = if Instant::now() < deadline { None } else { Some(backlog(system).await) };
+            assert!(late.is_none(), "{} promised and not mailed: {missing:?}\n{late:?}", missing.len());
             tokio::time::sleep(LOOK).await;
         };
         let waited = started.elapsed();
@@ -81,4 +97,11 @@ impl Ledger {
             }
         }
     }
+}
+
+/// What the servers say of the requests and of who takes them up.
+async fn backlog(system: &System) -> String {
+    let client = system.stack.file().connect_nats().await.expect("the operator");
+    let stream = async_nats::jetstream::new(client).get_stream_no_info("OTP_REQUESTS").await.expect("a stream");
+    format!("{:#?}\n{:#?}", stream.get_info().await, stream.consumer_info("mailer").await)
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use otp_dev::program::{Program, find_or_install};
 
 /// The one that every other test runs on.
-pub(super) fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     find_or_install(Program::NatsServer).expect("nats-server")
 }
 
 /// Another one: where `OTP_TEST_NATS_SERVER` says, or where Go installs it.
-pub(super) fn newer() -> Option<PathBuf> {
+pub(crate) fn newer() -> Option<PathBuf> {
     let named = std::env::var_os("OTP_TEST_NATS_SERVER").filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = named {
         assert!(path.is_file(), "OTP_TEST_NATS_SERVER names no file");
