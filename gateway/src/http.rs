@@ -33,6 +33,7 @@ mod existing;
 #[doc(hidden)]
 pub mod fuzz;
 mod id;
+mod language;
 mod page;
 pub(crate) mod paths;
 mod report;

@@ -18,7 +18,7 @@ pub struct MailRequest {
     pub email: SecretString,
     /// The code, digits only.
     pub code: SecretString,
-    /// The language asked for (BCP 47), or empty.
+    /// The languages asked for (BCP 47), comma-separated, the preferred one first; or empty.
     pub locale: String,
     /// The application's name, or empty for the mailer's own.
     pub app: String,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use otp_gateway::client_ip::{ProxyHeader, TrustedProxies};
-use otp_gateway::http::fuzz::preferred_language;
+use otp_gateway::http::fuzz::accepted_languages;
 use otp_gateway::verification::IdempotencyKey;
 use otp_nats::settings::Setting as _;
 use otp_nats::trace::TraceParent;
@@ -75,10 +75,11 @@ fn traceparent(line: &[u8]) {
 }
 
 fn language(line: &[u8]) {
-    let Some(language) = text(line).and_then(preferred_language) else { return };
+    let Some(header) = text(line) else { return };
+    let languages = accepted_languages(header);
     let tag = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    assert!((1..=35).contains(&language.len()) && language.bytes().all(tag), "{language:?}");
-    assert_eq!(preferred_language(&language), Some(language));
+    assert!(languages.iter().all(|one| (1..=35).contains(&one.len()) && one.bytes().all(tag)), "{languages:?}");
+    assert_eq!(accepted_languages(&languages.join(",")), languages);
 }
 
 /// Both headers that a proxy may write, each as if all lines were its values.

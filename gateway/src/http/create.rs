@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::access::Asker;
+use super::language::{self, is_tag};
 use super::{Caller, Gateway, body};
 use crate::email::EmailAddress;
 use crate::problem::Problem;
@@ -20,8 +21,6 @@ use crate::verification::{Accepted, IdempotencyKey, NewVerification};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest purpose in characters.
 const MAX_PURPOSE: usize = 64;
-/// Longest language tag in characters (RFC 5646 §4.4.1).
-const MAX_LOCALE: usize = 35;
 /// Largest metadata as JSON text in bytes: it stands in the proof, which travels in headers.
 const MAX_METADATA: usize = 2048;
 
@@ -36,8 +35,8 @@ pub(crate) struct Body {
     /// What it is for. A new request supersedes the older one of the same recipient and purpose.
     #[schemars(length(min = 1, max = MAX_PURPOSE), regex(pattern = "^[A-Za-z0-9._:-]+$"))]
     purpose: Option<String>,
-    /// The mail's language, a BCP 47 tag; else the first of `Accept-Language`.
-    #[schemars(length(max = MAX_LOCALE), regex(pattern = "^[A-Za-z0-9-]*$"))]
+    /// The mail's language, a BCP 47 tag; where it has none, the next of `Accept-Language`.
+    #[schemars(length(max = language::MAX_TAG), regex(pattern = "^[A-Za-z0-9-]*$"))]
     locale: Option<String>,
     /// Stands in the proof: 2,048 bytes of JSON at most.
     metadata: Option<Map<String, Value>>,
@@ -86,16 +85,13 @@ pub(super) async fn create(
     let key =
         request.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes())).transpose()?;
     let place = gateway.place(request.headers(), caller, is_server);
-    let accepted_language = request
-        .headers()
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(preferred_language);
+    let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let accepted = accepted.map(str::to_owned);
     let Wanted { email, purpose, locale, metadata, altcha } = body::read::<Body>(request).await?.try_into()?;
     let new = NewVerification {
         email,
         purpose,
-        locale: locale.or(accepted_language).unwrap_or_else(|| app.locale.clone()),
+        locale: language::wished(locale.as_deref(), accepted.as_deref(), &app.locale),
         metadata,
         altcha,
         client,
@@ -121,8 +117,7 @@ fn purpose(text: String) -> Result<String, Problem> {
 }
 
 fn locale(text: String) -> Result<String, Problem> {
-    let fits = text.len() <= MAX_LOCALE && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    fits.then_some(text).ok_or_else(|| malformed("locale must be a language tag"))
+    is_tag(&text).then_some(text).ok_or_else(|| malformed("locale must be a language tag"))
 }
 
 fn metadata(members: Map<String, Value>) -> Result<Value, Problem> {
@@ -133,10 +128,4 @@ fn metadata(members: Map<String, Value>) -> Result<Value, Problem> {
 
 fn malformed(why: &str) -> Problem {
     Problem::MalformedRequest(why.to_owned())
-}
-
-/// The first language of `Accept-Language`, which browsers put first by preference; nothing when it is odd.
-pub(super) fn preferred_language(header: &str) -> Option<String> {
-    let first = header.split([',', ';']).next().unwrap_or_default().trim();
-    locale(first.to_owned()).ok().filter(|language| !language.is_empty())
 }

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::{body, check, create};
+use super::{body, check, create, language};
 use crate::code::Code;
 use crate::problem::Problem;
 
@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) -> Result<Code, Problem> {
     body::parse::<check::Body>(bytes).map(|body| body.entered())
 }
 
-/// The language that `Accept-Language` asks for first.
-pub fn preferred_language(header: &str) -> Option<String> {
-    create::preferred_language(header)
+/// The languages that `Accept-Language` asks for, the preferred one first.
+pub fn accepted_languages(header: &str) -> Vec<&str> {
+    language::accepted_tags(header)
 }
