@@ -15,8 +15,10 @@ export declare class Problem extends Error {
     retryAfterMs: number | null;
     /** What has to be solved before the same request is granted. @type {import('./types.d.ts').Challenge|null} */
     challenge: import('./types.d.ts').Challenge | null;
+    /** The limits that refuse. @type {string[]} */
+    policies: string[];
     /** @param {import('./types.d.ts').ProblemFields} fields */
-    constructor({ slug, status, title, detail, attemptsLeft, retryAfterMs, challenge }: import('./types.d.ts').ProblemFields);
+    constructor({ slug, status, title, detail, attemptsLeft, retryAfterMs, challenge, policies }: import('./types.d.ts').ProblemFields);
 }
 /** @param {Problem} problem @param {import('./types.d.ts').Translate} [t] */
 export declare function explain(problem: Problem, t?: import('./types.d.ts').Translate): any;

@@ -19,11 +19,13 @@ export class Problem extends Error {
   retryAfterMs;
   /** What has to be solved before the same request is granted. @type {import('./types.d.ts').Challenge|null} */
   challenge;
+  /** The limits that refuse. @type {string[]} */
+  policies;
 
   /** @param {import('./types.d.ts').ProblemFields} fields */
-  constructor({ slug, status = 0, title = null, detail = null, attemptsLeft = null, retryAfterMs = null, challenge = null }) {
+  constructor({ slug, status = 0, title = null, detail = null, attemptsLeft = null, retryAfterMs = null, challenge = null, policies = [] }) {
     super(slug);
-    Object.assign(this, { name: 'Problem', slug, status, title, detail, attemptsLeft, retryAfterMs, challenge });
+    Object.assign(this, { name: 'Problem', slug, status, title, detail, attemptsLeft, retryAfterMs, challenge, policies });
   }
 }
 
@@ -31,8 +33,30 @@ const KEY = 'problem.';
 
 /** @param {Problem} problem @param {import('./types.d.ts').Translate} [t] */
 export function explain(problem, t = english) {
-  const words = Object.hasOwn(EN, KEY + problem.slug) ? t(KEY + problem.slug) : fallback(problem, t);
+  const key = (problem.slug === 'rate-limited' && limitWords(problem.policies)) || KEY + problem.slug;
+  const words = Object.hasOwn(EN, key) ? t(key) : fallback(problem, t);
   return problem.slug === 'incorrect-code' ? `${words} ${guessesLeft(problem.attemptsLeft, t)}`.trim() : words;
+}
+
+/**
+ * Limits by the beginning of their names, those first that say most to a person.
+ * @type {[string, string][]}
+ */
+const LIMITS = [
+  ['guesses', 'limit.guesses'],
+  ['recipient', 'limit.recipient'],
+  ['cooldown', 'limit.cooldown'],
+  ['ip', 'limit.network'],
+  ['flood', 'limit.network'],
+  ['domain', 'limit.service'],
+  ['app', 'limit.service'],
+  ['daily-budget', 'limit.service'],
+];
+
+/** Which words say what was too much. @param {string[]} policies */
+function limitWords(policies) {
+  const isIt = (name) => (policy) => policy === name || policy.startsWith(`${name}-`);
+  return LIMITS.find(([name]) => policies.some(isIt(name)))?.[1];
 }
 
 /** @param {number|null} attemptsLeft @param {import('./types.d.ts').Translate} [t] */
@@ -74,7 +98,13 @@ export function problemFrom(status, body, retryAfter, nowMs) {
     attemptsLeft: typeof left === 'number' && Number.isSafeInteger(left) ? left : null,
     retryAfterMs: parseRetryAfter(retryAfter, nowMs),
     challenge: challenge?.parameters ? challenge : null,
+    policies: texts(document['violated-policies']),
   });
+}
+
+/** @param {unknown} value @returns {string[]} */
+function texts(value) {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 /**

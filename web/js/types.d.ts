@@ -107,6 +107,8 @@ export interface ProblemFields {
   attemptsLeft?: number | null;
   retryAfterMs?: number | null;
   challenge?: Challenge | null;
+  /** The limits that refuse: `cooldown`, `recipient-3600s`, `ip-60s` and so on. */
+  policies?: string[];
 }
 
 /** Proof of work by the ALTCHA protocol, version 2. */

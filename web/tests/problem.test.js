@@ -50,6 +50,17 @@ test('answers of a proxy in between are understood by their status', () => {
   assert.equal(problemFrom(500, null, null, NOW).slug, 'unknown');
 });
 
+test('a limit says in words what was too much', () => {
+  const words = (...policies) => explain(problemFrom(429, { type: 'x/rate-limited', 'violated-policies': policies }, '9', NOW));
+  const policies = ['cooldown', 'recipient-3600s', 'guesses', 'ip-60s', 'domain-60s'];
+  assert.equal(new Set([...policies.map((policy) => words(policy)), words()]).size, policies.length + 1);
+  assert.equal(words('flood'), words('ip-3600s'));
+  for (const policy of ['app-60s', 'app-daily-budget', 'daily-budget']) assert.equal(words(policy), words('domain-60s'), policy);
+  assert.equal(words('ip-60s', 'recipient-86400s'), words('recipient-3600s'), 'what concerns the person comes first');
+  for (const odd of ['recipients', 'other']) assert.equal(words(odd), words(), odd);
+  assert.equal(explain(problemFrom(429, { type: 'x/rate-limited', 'violated-policies': 7 }, null, NOW)), words());
+});
+
 test('only what may have been granted is asked again as the same wish', () => {
   const undecided = (slug, status) => isUndecided(new Problem({ slug, status }));
   assert.deepEqual([undecided('network', 0), undecided('unavailable', 503), undecided('x', 409)], [true, true, true]);
