@@ -1,5 +1,7 @@
 //! Reading what happened to one verification from `OTP_EVENTS`.
 
+use std::collections::HashSet;
+
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind};
 use bytes::Bytes;
@@ -32,7 +34,8 @@ pub struct Recorded {
 #[error("the events cannot be read: {0}")]
 pub struct TimelineFault(String);
 
-/// All events of a verification after `after` (a stream sequence, 0 for all), in order.
+/// All events of a verification after `after` (a stream sequence, 0 for all), in order. One that the servers have stored
+/// twice (a publish that was repeated while a stream changed its leader) stands there once, where it was first.
 ///
 /// Each kind's subject is asked for by name: a look-up by subject costs the server an index access, while a filter
 /// with a wildcard makes it walk the stream.
@@ -44,7 +47,14 @@ pub async fn read(bus: &Bus, id: &VerificationId, after: u64) -> Result<Vec<Reco
     let mut events: Vec<Recorded> =
         try_join_all(kinds.map(|kind| read_kind(bus, id, kind, after))).await?.into_iter().flatten().collect();
     events.sort_unstable_by_key(|event| event.seq);
+    drop_repeated(&mut events);
     Ok(events)
+}
+
+/// Leaves of equal payloads the first.
+fn drop_repeated(events: &mut Vec<Recorded>) {
+    let mut known = HashSet::with_capacity(events.len());
+    events.retain(|event| known.insert(event.payload.clone()));
 }
 
 /// The newest event of one kind, asked of the stream's leader: a follower may not have it yet.
@@ -103,6 +113,19 @@ fn fault(error: &dyn std::error::Error) -> TimelineFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_is_stored_twice_is_one() {
+        let recorded = |seq: u64, payload: &'static str| Recorded {
+            seq,
+            kind: EventKind::Rejected,
+            stored_at: Timestamp::from_millis(0),
+            payload: Bytes::from_static(payload.as_bytes()),
+        };
+        let mut events = vec![recorded(1, "a"), recorded(2, "b"), recorded(5, "a"), recorded(9, "c")];
+        drop_repeated(&mut events);
+        assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 9]);
+    }
 
     #[test]
     fn an_event_counts_where_it_belongs() {

@@ -1,5 +1,6 @@
 //! An event as clients get it: read and encoded once, however many listen.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use otp_nats::event::{Envelope, EventError};
@@ -18,6 +19,8 @@ pub(crate) struct Notice {
     pub(crate) kind: EventKind,
     /// Which mail of the verification it belongs to.
     pub(crate) generation: u32,
+    /// The same for an event that the servers have stored twice, and for no other.
+    pub(crate) fingerprint: u64,
     /// The text of the frame.
     pub(crate) frame: Utf8Bytes,
 }
@@ -31,7 +34,10 @@ impl Notice {
         let envelope = Envelope::from_json(payload)?;
         let (id, kind, at, data) = (envelope.id, envelope.kind()?, envelope.at, envelope.data.get());
         let frame = format!(r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
-        Ok(Arc::new(Self { seq, id, kind, generation: envelope.generation, frame: frame.into() }))
+        let mut hasher = DefaultHasher::new();
+        payload.hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        Ok(Arc::new(Self { seq, id, kind, generation: envelope.generation, fingerprint, frame: frame.into() }))
     }
 }
 

@@ -4,6 +4,9 @@
 //! The rule that makes it complete: live delivery is switched on first; then the feed's position is taken, the *cut*.
 //! Everything up to the cut is history's, everything above it is live's. A read of the history that happens to see
 //! more is cut off there: it reads kind by kind, so above the cut it may have seen a later event and missed an earlier.
+//!
+//! An event that stands twice in the stream counts once: a publish that is repeated while its stream changes its leader may
+//! be stored again, although both have the same `Nats-Msg-Id` (seen with nats-server 2.9.10).
 
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ pub(crate) struct Timeline {
     after: u64,
     place: Place,
     outlook: Outlook,
+    /// The fingerprints of the events so far; the stream keeps a bounded number of each kind.
+    known: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -39,7 +44,7 @@ enum Place {
 impl Timeline {
     /// A subscription whose client has everything up to `after`.
     pub(crate) const fn new(after: u64) -> Self {
-        Self { after, place: Place::Loading(Vec::new()), outlook: Outlook::NEW }
+        Self { after, place: Place::Loading(Vec::new()), outlook: Outlook::NEW, known: Vec::new() }
     }
 
     /// Takes the history up to `cut` and gives what is to be sent now, in order. The events may overlap, come in any
@@ -50,10 +55,12 @@ impl Timeline {
         events.extend(held.drain(..).filter(|event| event.seq > cut));
         events.sort_unstable_by_key(|event| event.seq);
         events.dedup_by_key(|event| event.seq);
+        let cursor = events.last().map_or(cut, |event| event.seq.max(cut));
+        events.retain(|event| is_new(&mut self.known, event));
         for event in &events {
             self.outlook.note(event);
         }
-        self.place = Place::Live(events.last().map_or(cut, |event| event.seq.max(cut)));
+        self.place = Place::Live(cursor);
         events.retain(|event| event.seq > self.after);
         events
     }
@@ -72,6 +79,9 @@ impl Timeline {
             Place::Live(cursor) if event.seq <= *cursor => Ok(None),
             Place::Live(cursor) => {
                 *cursor = event.seq;
+                if !is_new(&mut self.known, &event) {
+                    return Ok(None);
+                }
                 self.outlook.note(&event);
                 Ok((event.seq > self.after).then_some(event))
             }
@@ -87,6 +97,15 @@ impl Timeline {
     pub(crate) const fn outlook(&self) -> Outlook {
         self.outlook
     }
+}
+
+/// Whether the event was not among those before; it is from now on.
+fn is_new(known: &mut Vec<u64>, event: &Notice) -> bool {
+    let new = !known.contains(&event.fingerprint);
+    if new {
+        known.push(event.fingerprint);
+    }
+    new
 }
 
 /// What the events so far let expect.

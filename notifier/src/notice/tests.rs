@@ -16,6 +16,17 @@ fn every_golden_event_is_forwarded_with_its_data_untouched() {
 }
 
 #[test]
+fn what_is_stored_twice_has_one_fingerprint() {
+    let golden: serde_json::Value = serde_json::from_str(include_str!("../../../nats/golden/events.json")).unwrap();
+    let read =
+        |seq: u64, event: &serde_json::Value| Notice::read(seq, event.to_string().as_bytes()).unwrap().fingerprint;
+    let events = golden["events"].as_array().unwrap();
+    let all: std::collections::BTreeSet<u64> = events.iter().map(|event| read(1, event)).collect();
+    assert_eq!(all.len(), events.len());
+    assert!(events.iter().all(|event| read(1, event) == read(2, event)));
+}
+
+#[test]
 fn what_is_newer_or_broken_is_told_apart() {
     assert_eq!(Notice::read(1, b"{}").unwrap_err(), EventError::Malformed);
     assert_eq!(Notice::read(1, br#"{"v":2}"#).unwrap_err(), EventError::Unsupported);
@@ -42,5 +53,5 @@ pub(crate) fn notice(id: VerificationId, seq: u64) -> Arc<Notice> {
 
 /// An event for other modules' tests.
 pub(crate) fn notice_of(id: VerificationId, seq: u64, kind: EventKind, generation: u32) -> Arc<Notice> {
-    Arc::new(Notice { seq, id, kind, generation, frame: Utf8Bytes::from("x".repeat(100)) })
+    Arc::new(Notice { seq, id, kind, generation, fingerprint: seq, frame: Utf8Bytes::from("x".repeat(100)) })
 }

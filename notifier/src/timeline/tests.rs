@@ -47,6 +47,22 @@ fn an_end_that_the_client_has_seen_is_an_end() {
 }
 
 #[test]
+fn an_event_that_is_stored_twice_is_told_once() {
+    let again = |seq: u64, first: &Arc<Notice>| Arc::new(Notice { seq, ..Notice::clone(first) });
+    let (sent, rejected) = (notice_of(id(), 3, EventKind::Sent, 1), notice_of(id(), 5, EventKind::Rejected, 1));
+    // In the history, over the cut, and live.
+    let mut timeline = Timeline::new(0);
+    assert_eq!(timeline.live(again(8, &sent)), Ok(None));
+    let told = timeline.history(7, vec![again(6, &sent), Arc::clone(&rejected), Arc::clone(&sent)]);
+    assert_eq!(seqs(&told), [3, 5]);
+    assert_eq!(timeline.live(again(9, &rejected)), Ok(None));
+    assert_eq!(timeline.live(notice(id(), 10)).map(|event| event.map(|event| event.seq)), Ok(Some(10)));
+    // A client that goes on behind the first of them.
+    let mut timeline = Timeline::new(3);
+    assert_eq!(seqs(&timeline.history(7, vec![Arc::clone(&sent), again(6, &sent), rejected])), [5]);
+}
+
+#[test]
 fn live_events_wait_for_the_history_up_to_a_bound() {
     let mut timeline = Timeline::new(0);
     for seq in 1..=MOST_HELD as u64 {
