@@ -4,6 +4,7 @@ mod app_keys;
 mod arguments;
 mod attack;
 mod chaos;
+mod doctor;
 mod down;
 mod fuzz;
 mod logs;
@@ -44,6 +45,11 @@ cargo dev: the local stack and its tests
   cargo dev attack [NAME] [--samples N] [--rounds N] [--seed S]
                                      runs the attacks among the tests for longer: races, timing, enumeration, wire,
                                      sockets
+  cargo dev doctor [--json] [--rcpt ADDRESS] [--service NAME,..]
+                                     checks a deployment's settings against its servers and the DNS, from the OTP_
+                                     variables that its services have (a running local stack's without any), and says
+                                     what to mend; exit code 1 with faults; --rcpt asks the relays whether they would
+                                     take a mail to this address; --service looks at gateway, mailer or notifier alone
   cargo dev test [--quick] [STEP..]  format, lints, contract, all tests, web tests, licences; some steps if named
 ";
 
@@ -61,6 +67,7 @@ pub fn run() -> ExitCode {
         Some("app-keys") => app_keys::run(arguments),
         Some("logs") => logs::run(arguments),
         Some("chaos") => chaos::run(arguments),
+        Some("doctor") => doctor::run(arguments),
         Some("fuzz") => fuzz::run(arguments),
         Some("attack") => attack::run(arguments),
         Some("test") => test::run(arguments),

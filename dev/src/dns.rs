@@ -14,6 +14,8 @@
 //! | `timeout.test` | nothing, ever |
 //! | `slow.test` | as for any name, after 2 s |
 //!
+//! Beside these, it has the TXT records that it is given ([`Zone::with_texts`]): what senders publish.
+//!
 //! Records live for 60 s. What does not exist comes with a SOA whose minimum is 30 s (RFC 2308).
 
 mod records;
@@ -36,7 +38,7 @@ use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-use records::{Answer, Delay};
+use records::{Answer, Delay, Texts};
 
 /// How long `slow.test` takes: beyond any budget of a request that waits for it.
 const SLOW: Duration = Duration::from_secs(2);
@@ -58,6 +60,7 @@ pub struct Zone {
     tcp: TcpListener,
     addr: SocketAddr,
     queries: Arc<AtomicU64>,
+    texts: Texts,
 }
 
 impl Zone {
@@ -72,7 +75,10 @@ impl Zone {
             let udp = UdpSocket::bind(addr).await.with_context(|| format!("{addr} can't be bound for DNS over UDP"))?;
             let bound = udp.local_addr().context("a bound socket without an address")?;
             match listen(bound) {
-                Ok(tcp) => return Ok(Self { udp, tcp, addr: bound, queries: Arc::default() }),
+                Ok(tcp) => {
+                    let (queries, texts) = (Arc::default(), Texts::default());
+                    return Ok(Self { udp, tcp, addr: bound, queries, texts });
+                }
                 // The port that was free for UDP may be taken for TCP.
                 Err(error)
                     if error.kind() == ErrorKind::AddrInUse && addr.port() == 0 && attempt < PORT_ATTEMPTS_MAX =>
@@ -82,6 +88,15 @@ impl Zone {
                 Err(error) => return Err(error).with_context(|| format!("{bound} can't be bound for DNS over TCP")),
             }
         }
+    }
+
+    /// With TXT records as well: names, without the last dot, and what one record at each says.
+    #[must_use]
+    pub fn with_texts(mut self, texts: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (name, text) in texts {
+            self.texts.entry(name.to_ascii_lowercase()).or_default().push(text);
+        }
+        self
     }
 
     /// Where questions are answered.
@@ -100,7 +115,7 @@ impl Zone {
     ///
     /// When a socket fails for good.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let mut server = Server::new(Questions { queries: self.queries });
+        let mut server = Server::new(Questions { queries: self.queries, texts: self.texts });
         server.register_socket(self.udp);
         server.register_listener(self.tcp, TCP_IDLE_MAX, TCP_ANSWERS_MAX);
         tokio::select! {
@@ -124,13 +139,14 @@ fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
 /// Answers questions from [`records`].
 struct Questions {
     queries: Arc<AtomicU64>,
+    texts: Texts,
 }
 
 #[async_trait::async_trait]
 impl RequestHandler for Questions {
     async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut responses: R) -> ResponseInfo {
         self.queries.fetch_add(1, Ordering::Relaxed);
-        let answer = answer(request);
+        let answer = answer(request, &self.texts);
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.response_code = answer.code;
         metadata.authoritative = true;
@@ -158,7 +174,7 @@ impl RequestHandler for Questions {
     }
 }
 
-fn answer(request: &Request) -> Answer {
+fn answer(request: &Request, texts: &Texts) -> Answer {
     if request.metadata.op_code != OpCode::Query {
         return Answer::failure(ResponseCode::NotImp);
     }
@@ -166,5 +182,5 @@ fn answer(request: &Request) -> Answer {
     if info.query.query_class() != DNSClass::IN {
         return Answer::failure(ResponseCode::Refused);
     }
-    records::answer(&info.query.original().name, info.query.query_type())
+    records::answer(&info.query.original().name, info.query.query_type(), texts)
 }

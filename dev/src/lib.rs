@@ -6,6 +6,7 @@ pub mod chaos;
 pub mod command;
 pub mod console;
 pub mod dns;
+pub mod doctor;
 pub mod fuzz;
 pub mod inbox;
 pub mod private;

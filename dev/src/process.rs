@@ -74,6 +74,16 @@ pub fn belongs_to(pid: u32, program: &str, marker: &str, dir: &Path) -> bool {
     })
 }
 
+/// The environment that a process was started with; `None` where there is no `/proc`, or it is another user's.
+pub fn variables(pid: u32) -> Option<Vec<(String, String)>> {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let entry = |entry: &[u8]| {
+        let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    Some(environment.split(|byte| *byte == 0).filter_map(entry).collect())
+}
+
 /// Asks a process to end and waits; after the deadline it is killed. For processes that are no children of this one.
 pub fn end(pid: u32, patience: Duration) {
     if send(pid, Signal::Terminate).is_err() {

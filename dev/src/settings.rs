@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use otp_nats::settings::{Declared, Faults, ProcessEnvironment, Settings};
+use otp_nats::settings::{Declared, Faults, ProcessEnvironment, Setting, Settings};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::stack::{CallerVariables, WantedPorts};
 use crate::workspace;
@@ -20,6 +21,21 @@ pub struct ToolSettings {
     pub nats_server: Option<PathBuf>,
     /// What reaches the services.
     pub caller: CallerVariables,
+    /// A login at NATS for what no service may ask, for `cargo dev doctor`.
+    pub nats_operator: Option<SecretString>,
+    /// The same at Redis.
+    pub redis_operator: Option<SecretString>,
+}
+
+/// Text that nothing shows.
+struct Hidden(SecretString);
+
+impl Setting for Hidden {
+    const FORM: &'static str = "a URL with a login";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned().into()))
+    }
 }
 
 impl ToolSettings {
@@ -47,6 +63,13 @@ fn declare(settings: &mut Settings<'_>) -> Option<ToolSettings> {
         settings.optional("OTP_DEV_DIR", "Data, logs and stack.json; target/dev in the checkout when unset");
     let binaries = settings.optional("OTP_DEV_BINARIES", "Directory of built services; nothing is built then");
     let nats_server = settings.optional("OTP_DEV_NATS_SERVER", "Another nats-server than the one that is installed");
+    let mut operator = |name, about| {
+        let url: Option<Hidden> = settings.secret_or(name, "", about);
+        url.map(|Hidden(url)| Some(url).filter(|url| !url.expose_secret().is_empty()))
+    };
+    let nats_operator =
+        operator("OTP_DEV_NATS_OPERATOR_URL", "For doctor: NATS with a login that may ask about the account");
+    let redis_operator = operator("OTP_DEV_REDIS_OPERATOR_URL", "For doctor: Redis with a login that may call INFO");
     let mut port = |name, default, about| settings.or(name, default, about);
     let gateway = port("OTP_DEV_GATEWAY_PORT", "5000", "API and page; for this and all below, 0 takes a free one");
     let notifier = port("OTP_DEV_NOTIFIER_PORT", "5001", "WebSocket");
@@ -71,7 +94,15 @@ fn declare(settings: &mut Settings<'_>) -> Option<ToolSettings> {
     };
     let dir = dir?.unwrap_or_else(|| workspace::root().join("target/dev"));
     let dir = std::path::absolute(&dir).unwrap_or(dir);
-    Some(ToolSettings { dir, ports, binaries: binaries?, nats_server: nats_server?, caller: caller() })
+    Some(ToolSettings {
+        dir,
+        ports,
+        binaries: binaries?,
+        nats_server: nats_server?,
+        caller: caller(),
+        nats_operator: nats_operator?,
+        redis_operator: redis_operator?,
+    })
 }
 
 fn caller() -> CallerVariables {

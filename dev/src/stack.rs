@@ -110,7 +110,7 @@ impl Stack {
         let keys = keys::kept_in(&dir.join("keys.env"))?;
         let access = Access::kept_in(&dir, options.tls)?;
         let inbox = Inbox::bind(local(ports.smtp), local(ports.inbox)).await?;
-        let zone = Zone::bind(local(ports.dns)).await?;
+        let zone = Zone::bind(local(ports.dns)).await?.with_texts(keys::sender_records(&keys));
         let relay = Relay::of(&inbox);
         let token = CancellationToken::new();
         let in_process = TaskTracker::new();

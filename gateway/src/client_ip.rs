@@ -84,6 +84,11 @@ impl TrustedProxies {
         client
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this is a proxy's address.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

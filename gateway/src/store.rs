@@ -36,6 +36,7 @@ mod call;
 mod caller;
 mod clock;
 mod cluster;
+mod examine;
 mod link;
 mod metrics;
 mod node;

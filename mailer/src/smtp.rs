@@ -6,6 +6,7 @@
 //! [`Connection::send`] by value and comes back only after a complete exchange, so a half-used one cannot be reused.
 
 mod connection;
+mod examine;
 pub mod reply;
 mod stopwatch;
 mod tls;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use otp_nats::event::Reason;
 
 pub use connection::{Connection, Dialer};
+pub use examine::Features;
 pub use reply::Reply;
 pub use stopwatch::Stopwatch;
 pub use tls::TlsFault;

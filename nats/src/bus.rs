@@ -11,16 +11,18 @@ use crate::stream::StreamSettings;
 mod access;
 mod acks;
 mod connection;
+mod examine;
 mod levels;
 mod metrics;
 mod publish;
 mod streams;
 mod watchdog;
 
+pub use examine::DialFault;
 pub use levels::StreamLevels;
 pub use metrics::BusMetrics;
 pub use publish::{PublishFault, Stored};
-pub use streams::StreamFault;
+pub use streams::{StreamFault, compare};
 
 use access::Access;
 use acks::Acks;

@@ -1,9 +1,10 @@
 //! What is answered to a question; no I/O.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::{MX, SOA};
+use hickory_proto::rr::rdata::{MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// Seconds that a record may be cached.
@@ -12,6 +13,12 @@ const POSITIVE_TTL_S: u32 = 60;
 const NEGATIVE_TTL_S: u32 = 30;
 /// Labels of the zone that the SOA names: the domain under the top level.
 const ZONE_LABELS: usize = 2;
+
+/// Longest string of a TXT record in bytes (RFC 1035 §3.3.14); a record may have several.
+const STRING_MAX: usize = 255;
+
+/// TXT records by name: lower case, without the last dot.
+pub(super) type Texts = BTreeMap<String, Vec<String>>;
 
 /// When an answer goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +61,7 @@ enum Quirk {
 }
 
 /// The answer for a name and a type.
-pub(super) fn answer(name: &Name, kind: RecordType) -> Answer {
+pub(super) fn answer(name: &Name, kind: RecordType, texts: &Texts) -> Answer {
     let quirk = Quirk::of(name);
     let (code, delay) = match quirk {
         Some(Quirk::ServerFailure) => return Answer::failure(ResponseCode::ServFail),
@@ -65,13 +72,14 @@ pub(super) fn answer(name: &Name, kind: RecordType) -> Answer {
             (ResponseCode::NoError, Delay::None)
         }
     };
-    let data = match kind {
-        RecordType::MX => exchanger(quirk, name),
-        RecordType::A | RecordType::AAAA => address(quirk, kind),
-        _ => None,
+    let data: Vec<RData> = match kind {
+        RecordType::MX => exchanger(quirk, name).into_iter().collect(),
+        RecordType::A | RecordType::AAAA => address(quirk, kind).into_iter().collect(),
+        RecordType::TXT => texts.get(&spelled(name)).into_iter().flatten().map(|text| in_strings(text)).collect(),
+        _ => Vec::new(),
     };
-    let soa = data.is_none().then(|| soa(name));
-    let records = data.map(|data| Record::from_rdata(name.clone(), POSITIVE_TTL_S, data)).into_iter().collect();
+    let soa = data.is_empty().then(|| soa(name));
+    let records = data.into_iter().map(|data| Record::from_rdata(name.clone(), POSITIVE_TTL_S, data)).collect();
     Answer { code, records, soa, delay }
 }
 
@@ -95,6 +103,15 @@ impl Quirk {
             _ => return None,
         })
     }
+}
+
+fn spelled(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn in_strings(text: &str) -> RData {
+    let strings = text.as_bytes().chunks(STRING_MAX).map(|string| String::from_utf8_lossy(string).into_owned());
+    RData::TXT(TXT::new(strings.collect()))
 }
 
 fn exchanger(quirk: Option<Quirk>, name: &Name) -> Option<RData> {

@@ -7,11 +7,12 @@ use super::part::Part;
 /// Settings that the stack owns: it hands out the ports.
 const OWNED: [&str; 2] = ["OTP_LISTEN", "OTP_ADMIN_LISTEN"];
 /// Settings that only some services may have, whoever sets them: keys by purpose, and Redis.
-const CONFINED: [(&str, &[Part]); 6] = [
+const CONFINED: [(&str, &[Part]); 7] = [
     ("OTP_SEAL_KEYS", &[Part::Gateway, Part::Mailer]),
     ("OTP_TICKET_KEYS", &[Part::Gateway, Part::Notifier]),
     ("OTP_HASH_KEYS", &[Part::Gateway]),
     ("OTP_SIGNING_KEYS", &[Part::Gateway]),
+    ("OTP_DKIM_KEYS", &[Part::Mailer]),
     ("OTP_REDIS_URL", &[Part::Gateway]),
     ("OTP_REDIS_PASSWORD", &[Part::Gateway]),
 ];

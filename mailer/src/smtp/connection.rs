@@ -40,6 +40,8 @@ pub(super) struct Capabilities {
     pub(super) pipelining: bool,
     pub(super) utf8: bool,
     pub(super) eight_bit: bool,
+    /// Largest message in bytes.
+    pub(super) size: Option<u64>,
     mechanisms: Vec<String>,
 }
 
@@ -184,6 +186,9 @@ impl Capabilities {
                 Some("PIPELINING") => capabilities.pipelining = true,
                 Some("SMTPUTF8") => capabilities.utf8 = true,
                 Some("8BITMIME") => capabilities.eight_bit = true,
+                Some("SIZE") => {
+                    capabilities.size = words.next().and_then(|word| word.parse().ok()).filter(|size| *size > 0);
+                }
                 Some("AUTH") => capabilities.mechanisms.extend(words),
                 Some(_) | None => {}
             }
@@ -229,7 +234,7 @@ mod tests {
         let reply = Reply { code: 250, lines: lines.map(str::to_owned).to_vec() };
         let found = Capabilities::of(&reply);
         assert!(found.pipelining && found.starttls && !found.utf8 && !found.eight_bit);
-        assert_eq!(found.mechanism(None), Some(Mechanism::Plain));
+        assert_eq!((found.mechanism(None), found.size), (Some(Mechanism::Plain), Some(1000)));
         assert_eq!(found.mechanism(Some(Mechanism::Xoauth2)), Some(Mechanism::Xoauth2));
         let named = Capabilities::of(&Reply { code: 250, lines: vec!["STARTTLS".to_owned()] });
         assert_eq!(named, Capabilities::default(), "the first line is the server's name");

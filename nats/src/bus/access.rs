@@ -21,7 +21,7 @@ pub(super) struct Access {
     ca: Option<PathBuf>,
     certificate: Option<(PathBuf, PathBuf)>,
     /// Whether no word goes to a server before TLS is up.
-    tls: bool,
+    pub(super) tls: bool,
 }
 
 #[derive(Debug, Clone)]

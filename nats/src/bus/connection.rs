@@ -23,7 +23,7 @@ const RECONNECT_MAX: Duration = Duration::from_secs(2);
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where answers go to: nats/server/users.conf names the inboxes of each service.
-const INBOXES: &str = "_INBOX";
+pub(super) const INBOXES: &str = "_INBOX";
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]

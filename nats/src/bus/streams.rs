@@ -208,7 +208,11 @@ fn configuration(spec: &StreamSpec) -> Config {
     }
 }
 
-fn compare(spec: &StreamSpec, found: &Config) -> Result<(), StreamFault> {
+/// Whether a stream is as configured.
+///
+/// # Errors
+/// [`StreamFault::Drifted`].
+pub fn compare(spec: &StreamSpec, found: &Config) -> Result<(), StreamFault> {
     let wanted = configuration(spec);
     let mut differences = Vec::new();
     let sorted = |subjects: &[String]| {
