@@ -8,6 +8,7 @@ mod doctor;
 mod down;
 mod fuzz;
 mod logs;
+mod mail_preview;
 mod status;
 mod test;
 mod up;
@@ -32,6 +33,9 @@ cargo dev: the local stack and its tests
   cargo dev down                     stops what --detach has started
   cargo dev status                   tells how each part is; exit code 0 only while all are ready
   cargo dev logs [NAME] [--lines N]  shows the end of a log; all of them without a name
+  cargo dev mail-preview [--port N] [--templates DIR] [--out DIR]
+                                     shows all mails on a local page: each language, on a phone and a desktop, in light
+                                     and dark, with the templates in a folder if there is one; --out writes them there
   cargo dev app-keys                 prints fresh keys of an application, and their hashes for OTP_APPS_FILE
   cargo dev chaos [--minutes N] [--seed S] [--rate R] [--instances N] [--cluster] [--overlap] [--each]
                   [--break all|none|processes,wires,relay]
@@ -66,6 +70,7 @@ pub fn run() -> ExitCode {
         Some("status") => status::run(arguments),
         Some("app-keys") => app_keys::run(arguments),
         Some("logs") => logs::run(arguments),
+        Some("mail-preview") => mail_preview::run(arguments),
         Some("chaos") => chaos::run(arguments),
         Some("doctor") => doctor::run(arguments),
         Some("fuzz") => fuzz::run(arguments),

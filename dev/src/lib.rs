@@ -9,6 +9,7 @@ pub mod dns;
 pub mod doctor;
 pub mod fuzz;
 pub mod inbox;
+pub mod mail_preview;
 pub mod private;
 pub mod process;
 pub mod program;
