@@ -21,6 +21,7 @@ mod faults;
 mod flow;
 mod http;
 mod network;
+mod observability;
 mod operator;
 mod overload;
 mod permissions;

@@ -40,6 +40,7 @@ impl ProofMetrics {
     /// Registers the metrics.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        drop(metrics.solutions.get_or_create(&SolutionLabels { outcome: "accepted" }));
         let challenges = metrics.challenges.clone();
         registry.register("otp_proof_of_work_challenges", "Challenges given, by reason and level", challenges);
         let solutions = metrics.solutions.clone();
