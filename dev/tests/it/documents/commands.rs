@@ -123,7 +123,7 @@ fn containers(root: &Path, command: &str) -> Option<String> {
 
 /// Files that a command for Kubernetes names: in the project, made by the commands before it, or the reader's own.
 fn cluster(root: &Path, dir: &Path, command: &str) -> Option<String> {
-    const OWN: [&str; 2] = ["smtp-url", "apps.toml"];
+    const OWN: [&str; 3] = ["smtp-url", "dkim-keys", "apps.toml"];
     let manifest = std::fs::read_to_string(root.join("docs/deploy/kubernetes.yaml")).expect("the manifest");
     let words: Vec<&str> = command.split_whitespace().collect();
     if let Some(pair) = words.windows(2).find(|pair| pair[0] == "-f") {
