@@ -16,6 +16,8 @@ mod command;
 mod crash;
 mod delivery;
 mod deploy;
+mod dkim;
+mod doctor;
 mod documents;
 mod faults;
 mod flow;
