@@ -49,9 +49,11 @@ pub fn openapi(public_url: Option<&str>) -> Value {
 
 fn paths(operations: &[Operation]) -> Map<String, Value> {
     let mut paths: Map<String, Value> = Map::new();
-    for operation in operations {
+    for (order, operation) in operations.iter().enumerate() {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = described(operation);
+        // Members have no order in JSON; people meet what they need first at the top.
+        path[operation.method]["x-order"] = json!(order);
     }
     paths
 }
@@ -98,7 +100,21 @@ fn success(answer: &Success) -> (String, Value) {
         let content = json!({"schema": schema, "examples": {"answer": {"value": example}}});
         response["content"] = json!({*media: content});
     }
+    if answer.status == 202 {
+        response["links"] = links();
+    }
     (answer.status.to_string(), response)
+}
+
+/// What can be done with a verification that was accepted.
+fn links() -> Value {
+    let id = json!({"id": "$response.body#/id"});
+    let names = ["checkCode", "resendCode", "readVerification", "cancelVerification"];
+    names
+        .map(|name| (name.to_owned(), json!({"operationId": name, "parameters": id})))
+        .into_iter()
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// One answer for all problems of a status.

@@ -70,7 +70,8 @@ function showOperations(api) {
   const resolve = resolver(api);
   const base = new URL(api.servers?.[0]?.url ?? '/', new URL('.', location.href)).href;
   const all = Object.entries(api.paths).flatMap(([path, item]) =>
-    METHODS.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })));
+    METHODS.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })))
+    .sort((one, two) => one.operation['x-order'] - two.operation['x-order']);
   for (const tag of api.tags) {
     const of = all.filter(({ operation }) => operation.tags.includes(tag.name));
     element('operations').append(make('h2', { id: tag.name }, tag.name), make('p', {}, tag.description ?? ''),

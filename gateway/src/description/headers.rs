@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 pub(super) const fn of_status(status: u16) -> &'static [&'static str] {
     match status {
         401 => &["WWW-Authenticate"],
+        405 => &["Allow"],
         429 => &["Retry-After", "RateLimit", "RateLimit-Policy"],
         409 | 503 => &["Retry-After"],
         _ => &[],
@@ -17,6 +18,7 @@ pub(super) fn all() -> Value {
     let header = |schema: Value, about: &str, required: bool| json!({"schema": schema, "description": about, "required": required});
     let text = |example: &str| json!({"type": "string", "examples": [example]});
     json!({
+        "Allow": header(text("GET, HEAD"), "The methods that the path has.", true),
         "Location": header(text("/v1/verifications/q6cvibzmcgar3gnfx53uhqwmv4eif2puqtnpdtss"), "Where the verification is read.", true),
         "Retry-After": header(json!({"type": "integer", "minimum": 1}), "Seconds after which to come again.", true),
         "RateLimit": header(text("\"recipient-3600s\";r=0;t=1200"), "The limits that refuse, with the seconds that each lasts (draft-ietf-httpapi-ratelimit-headers).", true),
@@ -36,16 +38,15 @@ pub(super) fn references(names: &[&str]) -> Map<String, Value> {
 /// What requests bring beside their bodies.
 pub(super) fn parameters() -> Value {
     let header = |name: &str, schema: Value, about: &str| json!({"name": name, "in": "header", "required": false, "schema": schema, "description": about});
+    let example = |text: &str| json!({"type": "string", "examples": [text]});
     let id = super::schemas::reference("VerificationId");
-    let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": r#"^[ !#-\[\]-~]*[!#-\[\]-~][ !#-\[\]-~]*$"#});
-    let address = json!({"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]});
-    let trace = json!({"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"});
+    let key = json!({"type": "string", "maxLength": 257, "pattern": r#"^("[!#-\[\]-~][ !#-\[\]-~]*"|[!#-\[\]-~][ !#-\[\]-~]*)$"#});
     json!({
         "VerificationId": {"name": "id", "in": "path", "required": true, "schema": id, "description": "The verification."},
         "Idempotency-Key": header("Idempotency-Key", key, "Bare or in quotes. The same key and body give the same answer and one verification, for the life of the code and ten minutes."),
-        "OTP-Client-IP": header("OTP-Client-IP", address, "With a secret key: whom the server asks for, so that limits count on that network."),
-        "Accept-Language": header("Accept-Language", json!({"type": "string", "examples": ["de, en;q=0.8"]}), "The first language is the mail's, unless `locale` names one."),
-        "traceparent": header("traceparent", trace, "W3C Trace Context: the trace that the request belongs to."),
+        "OTP-Client-IP": header("OTP-Client-IP", example("198.51.100.7"), "With a secret key: the IP address of whom the server asks for, so that limits count on that network; ignored without one."),
+        "Accept-Language": header("Accept-Language", json!({"type": "string", "examples": ["de, en;q=0.8"]}), "The mail's languages after `locale`, by their weights."),
+        "traceparent": header("traceparent", example("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), "W3C Trace Context: the trace that the request belongs to. What is none is ignored, and a new trace begins."),
         "If-None-Match": header("If-None-Match", json!({"type": "string"}), "The `ETag` of the version that is known."),
     })
 }

@@ -17,6 +17,9 @@ const MAX_BODY: usize = 16 * 1024;
 /// A body that size has arrived by then on any line that a person would use.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
+/// What is said of JSON that is not the contract.
+const WRONG_MEMBER: &str = "a member that is unknown, missing or of the wrong type";
+
 /// Reads a JSON body.
 ///
 /// # Errors
@@ -42,7 +45,10 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Pro
 /// # Errors
 /// [`Problem::MalformedRequest`]
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+    let parsed = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    // serde also takes the values of all members in a list, which nobody was promised.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    is_object.then_some(parsed).ok_or_else(|| Problem::MalformedRequest(format!("{WRONG_MEMBER}, at line 1 column 1")))
 }
 
 /// Whether a body could not be read because of its chunks or its connection, and not because of its size.
@@ -61,7 +67,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
     let what = match error.classify() {
         Category::Syntax => "not JSON",
         Category::Eof => "JSON that ends too early",
-        Category::Data => "a member that is unknown, missing or of the wrong type",
+        Category::Data => WRONG_MEMBER,
         Category::Io => "unreadable",
     };
     Problem::MalformedRequest(format!("{what}, at line {} column {}", error.line(), error.column()))
