@@ -56,7 +56,7 @@ impl Source {
     /// [`TemplateFault::Faulty`]; the tests see to it that there is none.
     pub(super) fn compiled_in() -> Result<BTreeMap<String, Self>, TemplateFault> {
         let parsed = COMPILED_IN.iter().map(|(language, text)| {
-            let source = Self::parse(&format!("{language}/mail.ftl"), (*text).to_owned())?;
+            let source = Self::parse(&format!("{language}, compiled in"), (*text).to_owned())?;
             Ok((language.to_ascii_lowercase(), source))
         });
         parsed.collect()
