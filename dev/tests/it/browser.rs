@@ -3,6 +3,7 @@
 mod access;
 mod altcha;
 mod driver;
+mod mail;
 mod page;
 mod states;
 mod widget;

@@ -52,7 +52,12 @@ impl Browser {
 
     /// Of a phone's width, which a window cannot be made.
     pub(super) async fn on_a_phone() -> Self {
-        Self::with(json!({"deviceMetrics": {"width": 360, "height": 740, "pixelRatio": 1.0}})).await
+        Self::of_width(360).await
+    }
+
+    /// Of another phone's.
+    pub(super) async fn of_width(width: u32) -> Self {
+        Self::with(json!({"deviceMetrics": {"width": width, "height": 740, "pixelRatio": 1.0}})).await
     }
 
     async fn with(emulation: Value) -> Self {

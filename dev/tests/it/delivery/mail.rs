@@ -28,7 +28,12 @@ async fn the_mail_says_what_it_must_and_no_more() {
     assert!(!text(&mail, "Subject").contains(&code), "a locked screen shows subjects");
     for part in ["Text", "HTML"] {
         assert!(text(&mail, part).contains(&code), "no code in {part}");
-        assert!(!text(&mail, part).contains(&asked.id) && !text(&mail, part).contains("http"), "{part}");
+        let (before, link) = text(&mail, part).split_once("http").expect("a link");
+        let end = link.find(|c: char| c.is_whitespace() || c == '"').expect("the link's end");
+        let (link, after) = link.split_at(end);
+        let report = format!("{}/report#", system.stack.file().gateway);
+        assert!(format!("http{link}").starts_with(&report), "the only link is the one to report it: {part}");
+        assert!(!before.contains(&asked.id) && !after.contains(&asked.id) && !after.contains("http"), "{part}");
     }
     assert_eq!(mail["From"]["Address"], "otp@localhost.test");
     assert_eq!(header(&inbox, &mail, "Auto-Submitted").await, "auto-generated");
@@ -78,6 +83,9 @@ async fn the_mail_speaks_the_language_that_was_asked_for() {
         ("en-GB", json!({"email": "two@mail.test"}), "en"),
         ("de", json!({"email": "three@mail.test", "locale": "en"}), "en"),
         (";;;garbage,,", json!({"email": "four@mail.test"}), "en"),
+        ("en;q=0.5,de-CH", json!({"email": "five@mail.test"}), "de"),
+        ("tlh,de;q=0.5", json!({"email": "six@mail.test"}), "de"),
+        ("de", json!({"email": "seven@mail.test", "locale": "tlh"}), "de"),
     ] {
         let request = system.api().request(Method::POST, VERIFICATIONS).header("accept-language", accept).json(&body);
         send(request).await.accepted();
