@@ -5,6 +5,7 @@
 mod corpus;
 mod enumeration;
 mod fleet;
+mod openapi;
 mod races;
 mod sockets;
 mod statistics;

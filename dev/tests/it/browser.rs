@@ -5,5 +5,6 @@ mod altcha;
 mod driver;
 mod mail;
 mod page;
+mod pages;
 mod states;
 mod widget;

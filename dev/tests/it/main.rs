@@ -16,6 +16,7 @@ mod command;
 mod crash;
 mod delivery;
 mod deploy;
+mod descriptions;
 mod dkim;
 mod doctor;
 mod documents;

@@ -17,7 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, send};
+use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, report_link_in, send};
 use misplaced::AppKeys;
 use quoting::quoting;
 use search::Secrets;
@@ -76,6 +76,7 @@ async fn nothing_that_is_written_down_holds_a_secret() {
     let mut secrets = Secrets::default();
     proved(&system, &mut secrets).await;
     faulty_clients(&system, &mut secrets).await;
+    reported(&system, &mut secrets).await;
     misplaced::all_over(&system, &mut secrets, &app).await;
     faulty_relay(&system, &mut secrets).await;
     quoting_relay(&mut system, &mut secrets).await;
@@ -142,6 +143,27 @@ async fn proved(system: &System, secrets: &mut Secrets) {
     secrets.add("a proof", verified.body["token"].as_str().expect("a token"));
     system.api().check(&asked.id, &right).await.problem(410, "already-used");
     socket.rest().await;
+}
+
+/// A recipient who asked for nothing, and whoever guesses at the link.
+async fn reported(system: &System, secrets: &mut Secrets) {
+    let address = "Random.Frequent-Flyer@secrets.test";
+    let asked = ask(system, secrets, &json!({"email": address})).await;
+    code(system, secrets, address, 1).await;
+    let link = report_link_in(&system.inbox().wait_for(address).await);
+    let token = link.split_once('#').expect("a token").1;
+    // The id alone is no secret.
+    secrets.add("the keyed hash of a report", token.split_once('.').expect("a hash").1);
+    let api = system.api();
+    let report = async |token: &str| api.post("/v1/reports", &json!({"token": token, "pause": true})).await;
+    secrets.add("a guess at a report", "Krikkit-Wikkit-Gate-Guess");
+    report(&format!("{}.Krikkit-Wikkit-Gate-Guess", asked.id)).await.problem(422, "invalid-report");
+    send(api.request(Method::GET, &format!("/report?{}", asked.id))).await;
+    assert_eq!(report(token).await.status, 204);
+    assert_eq!(report(token).await.status, 204);
+    // What comes next fails at the mailer, which logs why.
+    let next = ask(system, secrets, &json!({"email": address})).await;
+    Socket::watching(&system.stack.file().events, &next).await.until("failed").await;
 }
 
 /// Requests that are refused: a refusal is where one likes to log what came.

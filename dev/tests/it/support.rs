@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) use api::{Answer, Api, Asked, VERIFICATIONS, other_code, send};
 pub(crate) use events::Events;
-pub(crate) use inbox::{Inbox, code_in};
+pub(crate) use inbox::{Inbox, code_in, report_link_in};
 pub(crate) use relay::{Heard, TalkingRelay};
 pub(crate) use socket::{Said, Socket, names, seqs};
 

@@ -42,6 +42,7 @@ pub(super) const ENTER: &str = "\u{e007}";
 pub(super) struct Browser {
     pub(super) client: Client,
     driver: Child,
+    port: u16,
     _profile: TempDir,
 }
 
@@ -76,11 +77,12 @@ impl Browser {
         arguments.push("--window-size=1280,900".to_owned());
         arguments.push("--accept-lang=en".to_owned());
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        let logging = json!({"browser": "ALL"});
         let mut options = json!({"binary": chromium, "args": arguments});
         if emulation != json!({}) {
             options["mobileEmulation"] = emulation;
         }
-        let wanted = json!({"goog:chromeOptions": options});
+        let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": logging});
         let wanted = wanted.as_object().expect("an object").clone();
         let client = eventually("the browser", async || {
             ClientBuilder::new(HttpConnector::new())
@@ -90,11 +92,23 @@ impl Browser {
                 .ok()
         })
         .await;
-        Self { client, driver, _profile: profile }
+        Self { client, driver, port, _profile: profile }
     }
 
     pub(super) async fn open(&self, url: &str) {
         self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// What the console has to say that is worse than a note, since it was asked last.
+    pub(super) async fn complaints(&self) -> Vec<String> {
+        let session = self.client.session_id().await.expect("a session").expect("a session");
+        let url = format!("http://127.0.0.1:{}/session/{session}/se/log", self.port);
+        let client = otp_dev::stack::http_client().expect("a client");
+        let answer = client.post(url).json(&json!({"type": "browser"})).send().await.expect("an answer");
+        let said: Value = answer.json().await.expect("JSON");
+        let lines = said["value"].as_array().unwrap_or_else(|| panic!("{said}"));
+        let bad = lines.iter().filter(|line| matches!(line["level"].as_str(), Some("SEVERE" | "WARNING")));
+        bad.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     pub(super) async fn wait_for(&self, css: &str) -> Element {

@@ -84,3 +84,10 @@ pub(crate) fn code_in(mail: &Value, digits: usize) -> String {
     let is_code = |word: &&str| word.len() == digits && word.bytes().all(|byte| byte.is_ascii_digit());
     text.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_code).expect("a code").to_owned()
 }
+
+/// The link in a mail by which it is reported.
+pub(crate) fn report_link_in(mail: &Value) -> String {
+    let text = mail["Text"].as_str().expect("a text");
+    let link = text.split_whitespace().find(|word| word.contains("/report#"));
+    link.unwrap_or_else(|| panic!("no link in {text}")).to_owned()
+}

@@ -82,22 +82,29 @@ impl Socket {
         self.stream.send(message).await.expect("sent");
     }
 
-    /// The next thing said.
-    pub(crate) async fn next(&mut self) -> Said {
+    /// The next frame as it came, or the code of the close.
+    pub(crate) async fn frame(&mut self) -> Result<Value, Option<u16>> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a message in time");
-            let text = match message {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Close(frame))) => return Said::Closed(frame.map(|frame| frame.code.into())),
-                Some(Ok(_)) => continue,
-                Some(Err(_)) | None => return Said::Closed(None),
-            };
-            let value: Value = serde_json::from_str(&text).expect("JSON");
-            return match value["type"].as_str() {
-                Some("event") => Said::Event(value),
-                Some("error") => Said::Error(value["code"].as_str().expect("a code").to_owned()),
-                _ => panic!("{value}"),
-            };
+            match message {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// The next thing said.
+    pub(crate) async fn next(&mut self) -> Said {
+        let value = match self.frame().await {
+            Ok(value) => value,
+            Err(code) => return Said::Closed(code),
+        };
+        match value["type"].as_str() {
+            Some("event") => Said::Event(value),
+            Some("error") => Said::Error(value["code"].as_str().expect("a code").to_owned()),
+            _ => panic!("{value}"),
         }
     }
 
