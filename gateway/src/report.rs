@@ -1,21 +1,20 @@
 //! Links by which whoever got a code and did not ask for it says so.
 //!
-//! A link's token is the verification's id and a keyed hash of it. It stands behind the `#` of the link, so that no
-//! server's log, proxy or referrer has it, and belongs to the verification and not to one of its mails. The keys come
-//! from the hash keys, which the gateway alone has: a link of an older key works for as long as that key is listed.
+//! A link's token is the verification's id, sealed: with the id in clear, whoever reads the mail on its way would have all
+//! that a check takes. It stands behind the `#` of the link, so that no server's log, proxy or referrer has it, and
+//! belongs to the verification and not to one of its mails. The keys come from the hash keys, which the gateway alone
+//! has: a link of an older key works for as long as that key is listed.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use data_encoding::BASE64URL_NOPAD;
 use http::Uri;
 use otp_nats::VerificationId;
-use otp_nats::keys::{Key, KeyList};
-use otp_nats::seal::length_prefixed;
+use otp_nats::keys::KeyList;
+use otp_nats::seal;
 use otp_nats::settings::Setting;
 use otp_nats::ticket::keyed_hash;
 use secrecy::SecretString;
-use subtle::{Choice, ConstantTimeEq};
 
 mod metrics;
 
@@ -23,8 +22,6 @@ pub use metrics::ReportMetrics;
 
 const KEY_PURPOSE: &[u8] = b"distotp report key 1";
 const PURPOSE: &[u8] = b"distotp report link 1";
-/// Bytes of the keyed hash in a link: half of HMAC-SHA256 (RFC 2104 §5), for links are to stay short in mails.
-const MAC_LENGTH: usize = 16;
 
 /// Makes and checks the tokens of links.
 #[derive(Debug, Clone)]
@@ -39,31 +36,23 @@ impl ReportLinks {
         Self { keys: hash_keys.derive(|key| keyed_hash(key, KEY_PURPOSE)), public_url }
     }
 
-    /// The link for a verification's mails, or nothing.
+    /// The link for a verification's mails, or nothing: a mail without the link is better than none.
     pub fn link(&self, id: &VerificationId) -> SecretString {
         let mut link = String::new();
-        if let Some(PublicUrl(base)) = &self.public_url {
-            let mac = BASE64URL_NOPAD.encode(&mac(self.keys.first(), id));
+        if let Some(PublicUrl(base)) = &self.public_url
+            && let Ok(token) = seal::seal_token(&self.keys, PURPOSE, id.as_str().as_bytes())
+        {
             // Writing into memory cannot fail.
-            write!(link, "{base}/report#{id}.{mac}").unwrap_or_default();
+            write!(link, "{base}/report#{token}").unwrap_or_default();
         }
         link.into()
     }
 
     /// The verification that a token is for, if one of our keys made it.
     pub fn read(&self, token: &str) -> Option<VerificationId> {
-        let (id, encoded) = token.split_once('.')?;
-        let id: VerificationId = id.parse().ok()?;
-        let given = BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()?;
-        // All of them are looked at, so that the time does not tell which it was.
-        let ours = self.keys.iter().fold(Choice::from(0), |found, key| found | mac(key, &id).as_slice().ct_eq(&given));
-        bool::from(ours).then_some(id)
+        let id = seal::open_token(&self.keys, PURPOSE, token).ok()?;
+        std::str::from_utf8(&id).ok()?.parse().ok()
     }
-}
-
-fn mac(key: &Key, id: &VerificationId) -> [u8; MAC_LENGTH] {
-    let hash = keyed_hash(key, &length_prefixed(&[PURPOSE, id.as_str().as_bytes()]));
-    std::array::from_fn(|index| hash.get(index).copied().unwrap_or_default())
 }
 
 /// Where people reach the gateway, without a slash at its end.

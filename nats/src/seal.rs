@@ -17,6 +17,7 @@ use crate::id::VerificationId;
 use crate::keys::{Key, KeyList};
 
 const PURPOSE: &[u8] = b"distotp seal 1";
+const TOKEN_PURPOSE: &[u8] = b"distotp sealed token 1";
 const NONCE_LENGTH: usize = 24;
 
 /// Where a sealed text belongs.
@@ -53,14 +54,7 @@ pub enum SealError {
 /// [`SealError::NoRandomness`].
 pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Result<String, SealError> {
     let key = keys.first();
-    let mut nonce = [0; NONCE_LENGTH];
-    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
-    let payload = Payload { msg: plaintext, aad: &associated_data(key, context) };
-    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Tampered)?;
-    let mut bytes = Vec::with_capacity(NONCE_LENGTH + ciphertext.len());
-    bytes.extend_from_slice(&nonce);
-    bytes.extend_from_slice(&ciphertext);
-    Ok(format!("{}.{}", key.id(), BASE64URL_NOPAD.encode(&bytes)))
+    encrypt(key, &associated_data(key, context), plaintext)
 }
 
 /// Opens a sealed text with whichever key of the list it names.
@@ -68,11 +62,49 @@ pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Resu
 /// # Errors
 /// [`SealError`], as its variants say.
 pub fn open(keys: &KeyList, context: &SealContext<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (key, bytes) = named(keys, sealed)?;
+    decrypt(key, &associated_data(key, context), &bytes)
+}
+
+/// As [`seal`], for what tells by itself which verification it is about: bound to a purpose alone.
+///
+/// # Errors
+/// [`SealError::NoRandomness`].
+pub fn seal_token(keys: &KeyList, purpose: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
+    let key = keys.first();
+    encrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), plaintext)
+}
+
+/// Opens what [`seal_token`] has sealed.
+///
+/// # Errors
+/// [`SealError`], as its variants say.
+pub fn open_token(keys: &KeyList, purpose: &[u8], sealed: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (key, bytes) = named(keys, sealed)?;
+    decrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), &bytes)
+}
+
+fn encrypt(key: &Key, associated: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
+    let mut nonce = [0; NONCE_LENGTH];
+    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+    let payload = Payload { msg: plaintext, aad: associated };
+    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Tampered)?;
+    let mut bytes = Vec::with_capacity(NONCE_LENGTH + ciphertext.len());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(&ciphertext);
+    Ok(format!("{}.{}", key.id(), BASE64URL_NOPAD.encode(&bytes)))
+}
+
+/// The key that a sealed text names, and its bytes.
+fn named<'k>(keys: &'k KeyList, sealed: &str) -> Result<(&'k Key, Vec<u8>), SealError> {
     let (key_id, encoded) = sealed.split_once('.').ok_or(SealError::Malformed)?;
     let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| SealError::Malformed)?;
+    Ok((keys.find(key_id).ok_or(SealError::UnknownKey)?, bytes))
+}
+
+fn decrypt(key: &Key, associated: &[u8], bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LENGTH>().ok_or(SealError::Malformed)?;
-    let key = keys.find(key_id).ok_or(SealError::UnknownKey)?;
-    let payload = Payload { msg: ciphertext, aad: &associated_data(key, context) };
+    let payload = Payload { msg: ciphertext, aad: associated };
     cipher(key).decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError::Tampered)
 }
 

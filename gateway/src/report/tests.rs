@@ -1,5 +1,7 @@
 use secrecy::ExposeSecret as _;
 
+use otp_nats::keys::Key;
+
 use super::*;
 
 const ID: &str = "abcdefghijklmnopqrstuvwxyz234567abcdefgh";
@@ -25,31 +27,37 @@ fn a_link_is_read_again_and_none_that_was_changed() {
     let links = links(&[key("k1", 1)]);
     let token = token(&links, ID);
     assert_eq!(links.read(&token).unwrap().as_str(), ID);
-    let other = token.replace("abcdefgh.", "abcdefga.");
-    let (id, mac) = token.split_once('.').unwrap();
+    let (kid, sealed) = token.split_once('.').unwrap();
     let forged = [
         String::new(),
         ".".to_owned(),
-        id.to_owned(),
-        format!("{id}."),
-        format!("{id}.{}", &mac[..mac.len() - 1]),
-        format!("{id}.{}", &mac[..mac.len() - 4]),
+        kid.to_owned(),
+        format!("{kid}."),
+        format!("k2.{sealed}"),
+        format!("{kid}.{}", &sealed[..sealed.len() - 4]),
+        format!("{kid}.{}", &sealed[..20]),
         format!("{token}A"),
         format!("{token}="),
-        format!("{token}.{mac}"),
+        format!("{token}.{sealed}"),
         format!(" {token}"),
         token.to_uppercase(),
-        other,
+        format!("{ID}.{sealed}"),
     ];
     for token in forged {
         assert!(links.read(&token).is_none(), "{token}");
     }
-    for at in 0..mac.len() {
+    for at in kid.len() + 1..token.len() {
         let mut changed = token.clone().into_bytes();
-        let at = id.len() + 1 + at;
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         assert!(links.read(std::str::from_utf8(&changed).unwrap()).is_none(), "{at}");
     }
+}
+
+#[test]
+fn a_link_does_not_tell_its_verification() {
+    let links = links(&[key("k1", 1)]);
+    let (one, again) = (token(&links, ID), token(&links, ID));
+    assert!(one != again && !one.contains(ID) && !one.contains(&ID[..8]));
 }
 
 #[test]
@@ -58,9 +66,10 @@ fn a_link_lives_as_long_as_its_key_is_listed() {
     let token = token(&links(&[old.clone()]), ID);
     assert!(links(&[new.clone(), old.clone()]).read(&token).is_some());
     assert!(links(&[new]).read(&token).is_none());
-    // Neither is it the hash that something else would make with the same key.
-    let ticket = data_encoding::BASE64URL_NOPAD.encode(&keyed_hash(&old, ID.as_bytes())[..MAC_LENGTH]);
-    assert!(links(&[old]).read(&format!("{ID}.{ticket}")).is_none());
+    // Nor is it what another purpose has sealed, with the same keys.
+    let keys = KeyList::single(old.clone()).derive(|key| keyed_hash(key, KEY_PURPOSE));
+    let other = seal::seal_token(&keys, b"else", ID.as_bytes()).unwrap();
+    assert!(links(&[old]).read(&other).is_none());
 }
 
 #[test]
