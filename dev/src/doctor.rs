@@ -21,12 +21,14 @@ mod spf;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use lettre::Address;
 use otp_gateway::Config;
 use otp_mailer::settings::MailerSettings;
+use otp_nats::settings::{List, Setting as _};
 use otp_notifier::NotifierSettings;
 
 pub use finding::{Finding, Level, Report};
@@ -87,7 +89,10 @@ pub async fn examine(surroundings: &Surroundings, wishes: &Wishes) -> Report {
     let (deployment, mut findings) = settings::read(surroundings, wishes);
     findings.extend(keys::check(&deployment));
     findings.extend(policy::check(&deployment));
-    let dns = Dns::new(deployment.gateway.as_ref().map_or(&[][..], |gateway| &gateway.dns_servers.0));
+    // The gateway's setting, also where that is not looked at: all questions go to the same servers.
+    let servers = surroundings.of(Service::Gateway).variable("OTP_DNS_SERVER");
+    let servers: Option<List<SocketAddr>> = servers.and_then(|text| List::parse(text.trim()).ok());
+    let dns = Dns::new(&servers.map(|List(servers)| servers).unwrap_or_default());
     let mut checks = Checks::default();
     if let Some(mailer) = &deployment.mailer {
         for relay in &mailer.relays {
