@@ -218,7 +218,7 @@ fn challenge() -> Operation {
 }
 
 fn report() -> Operation {
-    let token = json!({"token": format!("{ID}.k1.c2lnbmF0dXJlLW9mLXRoZS1yZXBvcnQtbGluaw"), "pause": true});
+    let token = json!({"token": "k1.c2VhbGVkLWlkLW9mLXRoZS12ZXJpZmljYXRpb24", "pause": true});
     Operation {
         method: "post",
         path: paths::REPORTS,

@@ -57,7 +57,7 @@ async fn forged_tokens_say_so_and_do_nothing() {
     let forged = [
         String::new(),
         one.text("id").to_owned(),
-        token[..token.len() - 1].to_owned(),
+        token.get(..token.len() - 1).unwrap().to_owned(),
         format!("{}.{mac}", other.text("id")),
         format!("{}.{}", one.text("id"), "A".repeat(mac.len())),
         other.ticket().to_owned(),
@@ -175,7 +175,7 @@ async fn connection(world: &World) -> redis::aio::MultiplexedConnection {
 }
 
 async fn redis_ttl_ms(world: &World, id: &str) -> i64 {
-    let key = format!("otp:{{{}}}:b", &id[..otp_nats::id::TAG_LENGTH]);
+    let key = format!("otp:{{{}}}:b", id.get(..otp_nats::id::TAG_LENGTH).unwrap());
     redis::cmd("PTTL").arg(key).query_async(&mut connection(world).await).await.unwrap()
 }
 
