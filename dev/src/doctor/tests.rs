@@ -199,6 +199,9 @@ async fn spf_is_read_as_receivers_read_it() {
 const DKIM: &str = "s1:example.com:ed25519:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 const DKIM_RECORD: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
+/// TXT records, with their names.
+type Published<'p> = &'p [(&'p str, &'p str)];
+
 /// What is found on the domain `example.com` of the sound deployment.
 async fn about_domain(texts: &[(&str, &str)], from: &str, dkim: &str) -> Vec<Finding> {
     let values =
@@ -222,7 +225,7 @@ async fn what_a_domain_publishes_is_held_against_what_is_configured() {
     assert!(bad.is_empty() && found(&good, "dkim", Level::Ok).len() == 1, "{good:#?}");
     assert_eq!(found(&good, "dkim", Level::Warning).len(), 1, "no RSA key: {good:#?}");
     let (other, strict) = (DKIM_RECORD.replace("11qY", "11qZ"), "v=DMARC1; p=none; adkim=s");
-    let faults: [(&[(&str, &str)], &str, &str, Level, &str); 9] = [
+    let faults: [(Published<'_>, &str, &str, Level, &str); 9] = [
         (&[dmarc, record], "codes@example.com", "spf", Level::Fault, "there is no SPF record"),
         (&[("example.com", "v=spf1 +all"), dmarc, record], "codes@example.com", "spf", Level::Fault, "+all"),
         (&[("example.com", "v=spf1 -all"), dmarc, record], "codes@example.com", "spf", Level::Warning, "does not name"),

@@ -135,7 +135,7 @@ async fn each_planted_fault_is_named() {
         let report = examined(&file, &[(name, value)], &Wishes::default()).await;
         let found = faults(&report);
         let is_it = |it: &&Finding| it.check == check && it.said.contains(said) && !it.mend.is_empty();
-        assert!(found.iter().any(|finding| is_it(finding)), "{name}={value}: {found:#?}");
+        assert!(found.iter().any(is_it), "{name}={value}: {found:#?}");
         assert!(!report.to_string().contains("wrong-password"), "{report}");
         // The others go on.
         assert!(levels(&report, "settings").iter().all(|level| *level == Level::Ok), "{report}");
@@ -189,12 +189,12 @@ async fn refusing_relay() -> String {
                 if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
                     break;
                 }
-                said = match line.get(..4) {
+                let answer = match line.get(..4) {
                     Some("EHLO") => "250-refusing.test\r\n250 AUTH PLAIN\r\n",
                     Some("AUTH") => "535 5.7.8 no\r\n",
                     _ => "250 ok\r\n",
-                }
-                .to_owned();
+                };
+                answer.clone_into(&mut said);
             }
         }
     });
