@@ -1,7 +1,7 @@
 //! One mail, written by the mailer's composer and read as a mail program reads it.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mail_parser::MessageParser;
@@ -85,13 +85,12 @@ impl Sample {
             report_url: there(wish.report, "https://otp.example.com/report#u7xq-5b2m-k4").into(),
             place: there(wish.place, "Berlin, DE"),
         };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        let at = |since: Duration| anyhow::Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?));
+        let now = Timestamp::now();
         let occasion = Occasion {
             id: "abcdefghijklmnopqrstuvwxyz234567abcdefgh".parse().context("an id")?,
             generation: 1,
-            now: at(now)?,
-            expires_at: at(now + Duration::from_secs(60 * wish.minutes.clamp(1, MINUTES_MAX)))?,
+            now,
+            expires_at: now + Duration::from_secs(60 * wish.minutes.clamp(1, MINUTES_MAX)),
         };
         let sender = "Example Shop <codes@example.com>".parse().context("a sender")?;
         let composer = Composer::new(Templates::load(templates)?, sender, None, wish.subject == Choice::Yes);

@@ -71,7 +71,7 @@ pub(super) fn close(value: &mut Value) {
 
 /// A part of a path or a name in a JSON pointer (RFC 6901).
 pub(super) fn pointer(parts: &[&str]) -> String {
-    parts.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    parts.iter().flat_map(|part| ["/".to_owned(), part.replace('~', "~0").replace('/', "~1")]).collect()
 }
 
 /// The description with notes of what was met.

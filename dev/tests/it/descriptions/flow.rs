@@ -185,7 +185,7 @@ impl Flow<'_> {
         for (path, body) in paths.iter().zip(&bodies) {
             let call = || {
                 let call = self.book.call(&api, Method::POST, path);
-                body.iter().fold(call, |call, body| call.body(body))
+                body.iter().fold(call, Call::body)
             };
             let elsewhere = call().bearer(&self.keys.page).header("origin", "https://elsewhere.test");
             elsewhere.send().await.problem(403, "origin-not-allowed");
