@@ -15,9 +15,11 @@ use zeroize::Zeroizing;
 
 use crate::id::VerificationId;
 use crate::keys::{Key, KeyList};
+use crate::ticket::keyed_hash;
 
 const PURPOSE: &[u8] = b"distotp seal 1";
 const TOKEN_PURPOSE: &[u8] = b"distotp sealed token 1";
+const TOKEN_NONCE_PURPOSE: &[u8] = b"distotp sealed token nonce 1";
 const NONCE_LENGTH: usize = 24;
 
 /// Where a sealed text belongs.
@@ -54,7 +56,9 @@ pub enum SealError {
 /// [`SealError::NoRandomness`].
 pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Result<String, SealError> {
     let key = keys.first();
-    encrypt(key, &associated_data(key, context), plaintext)
+    let mut nonce = [0; NONCE_LENGTH];
+    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+    encrypt(key, nonce, &associated_data(key, context), plaintext)
 }
 
 /// Opens a sealed text with whichever key of the list it names.
@@ -66,13 +70,16 @@ pub fn open(keys: &KeyList, context: &SealContext<'_>, sealed: &str) -> Result<Z
     decrypt(key, &associated_data(key, context), &bytes)
 }
 
-/// As [`seal`], for what tells by itself which verification it is about: bound to a purpose alone.
+/// As [`seal`], for what tells by itself which verification it is about: bound to a purpose alone, and the same each
+/// time. The nonce is a keyed hash of what is sealed, as in SIV (RFC 5297), so that it comes again with the same text alone.
 ///
 /// # Errors
-/// [`SealError::NoRandomness`].
+/// [`SealError::Tampered`] when the text is longer than a cipher takes (256 GiB).
 pub fn seal_token(keys: &KeyList, purpose: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
     let key = keys.first();
-    encrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), plaintext)
+    let hash = keyed_hash(key, &length_prefixed(&[TOKEN_NONCE_PURPOSE, purpose, plaintext]));
+    let nonce = std::array::from_fn(|index| hash.get(index).copied().unwrap_or_default());
+    encrypt(key, nonce, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), plaintext)
 }
 
 /// Opens what [`seal_token`] has sealed.
@@ -84,9 +91,7 @@ pub fn open_token(keys: &KeyList, purpose: &[u8], sealed: &str) -> Result<Zeroiz
     decrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), &bytes)
 }
 
-fn encrypt(key: &Key, associated: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
-    let mut nonce = [0; NONCE_LENGTH];
-    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+fn encrypt(key: &Key, nonce: [u8; NONCE_LENGTH], associated: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
     let payload = Payload { msg: plaintext, aad: associated };
     let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Tampered)?;
     let mut bytes = Vec::with_capacity(NONCE_LENGTH + ciphertext.len());
