@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, ReplayPolicy, pull};
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, Drift, jittered};
@@ -24,6 +24,10 @@ const PASSING: [ErrorCode; 8] = [
     ErrorCode::STORAGE_RESOURCES_EXCEEDED,
     ErrorCode::STREAM_NAME_EXIST,
 ];
+
+/// A stream that another service is making is there within so many looks: it takes some milliseconds.
+const LOOKS: usize = 5;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a stream or consumer is not as configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,8 +110,10 @@ impl Bus {
                     return Err(unavailable(spec.name, &error));
                 }
                 tracing::info!(stream = spec.name, "creating the stream");
-                // Two services that create the same stream with the same settings both succeed.
-                self.jetstream.create_stream(configuration(spec)).await.map_err(|error| refused(spec.name, &error))?
+                match self.jetstream.create_stream(configuration(spec)).await {
+                    Ok(stream) => stream,
+                    Err(error) => self.made_meanwhile(spec.name).await.ok_or_else(|| refused(spec.name, &error))?,
+                }
             }
         };
         match compare(spec, &existing.cached_info().config) {
@@ -121,6 +127,18 @@ impl Bus {
             }
             compared => compared,
         }
+    }
+
+    /// The stream that another service has made at the same time. Two that make one with the same settings both succeed,
+    /// but nats-server 2.9 at times tells one of them that the subjects overlap with those of another stream: this one.
+    async fn made_meanwhile(&self, name: &str) -> Option<Stream> {
+        for _ in 0..LOOKS {
+            if let Ok(stream) = self.jetstream.get_stream(name).await {
+                return Some(stream);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        None
     }
 
     async fn ensure_mailer_consumer(&self) -> Result<PullConsumer, StreamFault> {

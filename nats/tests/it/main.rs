@@ -8,5 +8,6 @@
 )]
 
 mod publish;
+mod streams;
 mod support;
 mod work;
