@@ -9,6 +9,7 @@ pub mod dns;
 pub mod doctor;
 pub mod fuzz;
 pub mod inbox;
+mod local_page;
 pub mod mail_preview;
 pub mod private;
 pub mod process;

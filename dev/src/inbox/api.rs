@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mailbox::{Mail, Mailbox};
 use super::view::{self, Summary};
+use crate::local_page::answer;
 
 /// Octets of a request's body: the ids of all messages fit.
 const BODY_OCTETS_MAX: usize = 512 * 1024;
@@ -27,9 +25,9 @@ const MAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline
 
 /// The routes over a mailbox.
 pub(super) fn router(mailbox: Arc<Mailbox>) -> Router {
-    let page = || async { text("text/html", PAGE_POLICY, include_str!("inbox.html")) };
-    let script = || async { text("text/javascript", PAGE_POLICY, include_str!("inbox.js")) };
-    let style = || async { text("text/css", PAGE_POLICY, include_str!("inbox.css")) };
+    let page = || async { answer("text/html", PAGE_POLICY, include_str!("inbox.html")) };
+    let script = || async { answer("text/javascript", PAGE_POLICY, include_str!("inbox.js")) };
+    let style = || async { answer("text/css", PAGE_POLICY, include_str!("inbox.css")) };
     Router::new()
         .route("/", get(page))
         .route("/inbox.js", get(script))
@@ -133,13 +131,17 @@ async fn headers(State(mailbox): State<Arc<Mailbox>>, Path(id): Path<String>) ->
 }
 
 async fn raw(State(mailbox): State<Arc<Mailbox>>, Path(id): Path<String>) -> Response {
-    with_mail(&mailbox, &id, |mail| text("text/plain", MAIL_POLICY, mail.raw.to_vec()))
+    with_mail(&mailbox, &id, |mail| answer("text/plain", MAIL_POLICY, mail.raw.to_vec()))
 }
 
 async fn part(State(mailbox): State<Arc<Mailbox>>, Path(file): Path<String>) -> Response {
     match file.rsplit_once('.') {
-        Some((id, "html")) => with_mail(&mailbox, id, |mail| text("text/html", MAIL_POLICY, view::details(mail).html)),
-        Some((id, "txt")) => with_mail(&mailbox, id, |mail| text("text/plain", MAIL_POLICY, view::details(mail).text)),
+        Some((id, "html")) => {
+            with_mail(&mailbox, id, |mail| answer("text/html", MAIL_POLICY, view::details(mail).html))
+        }
+        Some((id, "txt")) => {
+            with_mail(&mailbox, id, |mail| answer("text/plain", MAIL_POLICY, view::details(mail).text))
+        }
         _ => missing(),
     }
 }
@@ -188,15 +190,4 @@ fn with_mail(mailbox: &Mailbox, id: &str, show: impl FnOnce(&Mail) -> Response) 
 
 fn missing() -> Response {
     (StatusCode::NOT_FOUND, "message not found").into_response()
-}
-
-fn text(kind: &str, policy: &'static str, body: impl Into<axum::body::Body>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, format!("{kind}; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, policy.to_owned()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (REFERRER_POLICY, "no-referrer".to_owned()),
-        (CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, body.into()).into_response()
 }

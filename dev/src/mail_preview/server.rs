@@ -7,15 +7,13 @@ use anyhow::Result;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use minijinja::{Environment, Value, context};
 use serde::Deserialize;
 
 use super::sample::{self, Sample, Scheme, Wish};
+use crate::local_page::answer;
 
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; \
                            base-uri 'none'; frame-ancestors 'none'";
@@ -101,15 +99,4 @@ fn fields(wish: &Wish) -> Result<Vec<(String, String)>> {
 /// Templates under work are faulty now and then: what is wrong is the page.
 fn told(answer: Result<Response>) -> Response {
     answer.unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response())
-}
-
-fn answer(kind: &str, policy: &'static str, body: impl Into<axum::body::Body>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, format!("{kind}; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, policy.to_owned()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (REFERRER_POLICY, "no-referrer".to_owned()),
-        (CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, body.into()).into_response()
 }
