@@ -3,6 +3,7 @@
 mod app_keys;
 mod arguments;
 mod attack;
+mod bench;
 mod chaos;
 mod doctor;
 mod down;
@@ -49,6 +50,9 @@ cargo dev: the local stack and its tests
   cargo dev attack [NAME] [--samples N] [--rounds N] [--seed S]
                                      runs the attacks among the tests for longer: races, timing, enumeration, wire,
                                      sockets
+  cargo dev bench [NAME..] [--runs N] [--json FILE] [--quick]
+                                     measures a release build next to what is possible at best, as a table and as JSON;
+                                     exit code 0 when all targets are met; --quick only shows that it works
   cargo dev doctor [--json] [--rcpt ADDRESS] [--service NAME,..]
                                      checks a deployment's settings against its servers and the DNS, from the OTP_
                                      variables that its services have (a running local stack's without any), and says
@@ -71,6 +75,8 @@ pub fn run() -> ExitCode {
         Some("app-keys") => app_keys::run(arguments),
         Some("logs") => logs::run(arguments),
         Some("mail-preview") => mail_preview::run(arguments),
+        Some("bench") => bench::run(arguments),
+        Some(crate::bench::ANCHOR_COMMAND) => bench::anchor(arguments),
         Some("chaos") => chaos::run(arguments),
         Some("doctor") => doctor::run(arguments),
         Some("fuzz") => fuzz::run(arguments),

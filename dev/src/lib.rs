@@ -1,6 +1,7 @@
 //! `cargo dev`: the local stack, its system tests and its benchmarks.
 
 pub mod backends;
+pub mod bench;
 pub mod certificates;
 pub mod chaos;
 pub mod command;

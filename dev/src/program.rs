@@ -24,6 +24,10 @@ pub enum Program {
     Chromium,
     /// Drives it.
     ChromeDriver,
+    /// Takes mails and forgets them: postfix's own tool.
+    SmtpSink,
+    /// Sends mails as fast as it can: the same.
+    SmtpSource,
 }
 
 impl Program {
@@ -35,6 +39,8 @@ impl Program {
             Self::Node => &["node", "nodejs"],
             Self::Chromium => &["chromium", "chromium-browser", "google-chrome"],
             Self::ChromeDriver => &["chromedriver"],
+            Self::SmtpSink => &["smtp-sink"],
+            Self::SmtpSource => &["smtp-source"],
         }
     }
 
@@ -46,6 +52,7 @@ impl Program {
             Self::Node => "nodejs",
             Self::Chromium => "chromium",
             Self::ChromeDriver => "chromium-driver",
+            Self::SmtpSink | Self::SmtpSource => "postfix",
         }
     }
 
@@ -57,6 +64,7 @@ impl Program {
             Self::Node => "node",
             Self::Chromium => "chromium",
             Self::ChromeDriver => "chromedriver",
+            Self::SmtpSink | Self::SmtpSource => "postfix",
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Stack;
-use super::part::Instance;
+use super::part::{Instance, Part};
 use super::ports::local;
 use super::state::StackFile;
 use super::supervisor::Condition;
@@ -46,6 +46,11 @@ impl Stack {
     /// The log of an instance.
     pub fn log(&self, of: impl Into<Instance>) -> PathBuf {
         self.planner.logs().join(format!("{}.log", of.into()))
+    }
+
+    /// The file of a service's program.
+    pub fn program(&self, part: Part) -> PathBuf {
+        self.planner.programs.services.join(part.program())
     }
 
     /// The process id of an instance; `None` while it is down.

@@ -1,0 +1,124 @@
+//! How many requests a second the gateway promises, and what each costs it.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use async_nats::jetstream;
+use otp_nats::stream;
+
+use super::Bench;
+use super::anchor::Anchor;
+use super::figures::{Round, Row, Sample, Target};
+use super::http::{Heard, Load, post};
+use super::usage::{Usage, Used};
+use crate::process::Signal;
+use crate::stack::{Part, Stack};
+
+/// Clients at once.
+pub(super) const CONNECTIONS: u64 = 64;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "accept",
+        figure: "202 a second, 64 connections",
+        anchor: "axum, one script, one acknowledged publish",
+        unit: "/s",
+        target: Target::TimesAtLeast(0.7),
+    },
+    Row {
+        name: "accept-p99",
+        figure: "99 of 100 are answered within",
+        anchor: "the same",
+        unit: "ms",
+        target: Target::Told,
+    },
+    Row {
+        name: "accept-cpu",
+        figure: "gateway CPU for a 202",
+        anchor: "axum, JSON in and out",
+        unit: "us",
+        target: Target::TimesAtMost(3.0),
+    },
+];
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
+    let stack = alone(bench, &[]).await?;
+    let anchor = Anchor::start("accept", stack.dir()).await?;
+    let json = Anchor::start("json", stack.dir()).await?;
+    let load = requests(stack.address(Part::Gateway)?);
+    let mut rounds = Vec::new();
+    for _ in 0..bench.runs {
+        let gateway = stack.pid(Part::Gateway).context("the gateway is down")?;
+        let (heard, used) = measure(bench, &stack, &load, "gateway", gateway).await?;
+        let (least, least_used) = measure(bench, &stack, &load.at(anchor.address), "anchor", anchor.pid()?).await?;
+        let (bare, bare_used) = measure(bench, &stack, &load.at(json.address), "json", json.pid()?).await?;
+        let each = |heard: &Heard, used: &Used, name| used.of(name) / heard.count(202) * 1e6;
+        rounds.push(Round {
+            samples: vec![
+                Sample::new("accept", heard.rate(202), least.rate(202)),
+                Sample::new("accept-p99", heard.quantile(0.99), least.quantile(0.99)),
+                Sample::new("accept-cpu", each(&heard, &used, "gateway"), each(&bare, &bare_used, "json")),
+            ],
+            notes: [("gateway", &heard, &used), ("anchor", &least, &least_used), ("json", &bare, &bare_used)]
+                .map(|(name, heard, used)| format!("{name}: {}; {}", heard.told(), used.told(heard.count(202))))
+                .to_vec(),
+        });
+    }
+    stack.stop().await;
+    Ok(rounds)
+}
+
+/// A stack whose gateway works and whose mailer and notifier do not.
+pub(super) async fn alone(bench: &Bench, settings: &[(&str, &str)]) -> Result<Stack> {
+    let stack =
+        bench.stack(|options| settings.iter().for_each(|(name, value)| options.caller.set(name, value))).await?;
+    for part in [Part::Mailer, Part::Notifier] {
+        stack.hold(part, Signal::Terminate).await?;
+    }
+    Ok(stack)
+}
+
+/// Requests for verifications of ever new addresses.
+pub(super) fn requests(address: std::net::SocketAddr) -> Load {
+    let run: u32 = rand::random();
+    let request = move |number| post("/v1/verifications", &format!(r#"{{"email":"p{number}.r{run}@bench.test"}}"#));
+    Load { address, connections: CONNECTIONS, request: Arc::new(request), numbers: Arc::default(), answered: None }
+}
+
+/// A warm-up and a measurement, with CPU of the process, the servers, and this one.
+async fn measure(bench: &Bench, stack: &Stack, load: &Load, name: &str, pid: u32) -> Result<(Heard, Used)> {
+    load.closed(bench.warms_up()).await?.only(202)?;
+    forget(stack).await?;
+    let mut processes = servers(stack);
+    processes.push((name.to_owned(), pid));
+    let usage = Usage::start(processes)?;
+    let heard = load.closed(bench.lasts()).await?.only(202)?;
+    let used = usage.end()?;
+    forget(stack).await?;
+    Ok((heard, used))
+}
+
+/// NATS, Redis and the generator.
+pub(super) fn servers(stack: &Stack) -> Vec<(String, u32)> {
+    let pids = stack.file().pids.into_iter();
+    let mut processes: Vec<(String, u32)> =
+        pids.filter(|(name, _)| name.starts_with("nats") || name.starts_with("redis")).collect();
+    processes.push(("load".to_owned(), std::process::id()));
+    processes
+}
+
+/// Empties the streams: nobody takes the requests up.
+pub(super) async fn forget(stack: &Stack) -> Result<()> {
+    let jetstream = jetstream::new(stack.file().connect_nats().await?);
+    for name in [stream::REQUESTS, stream::EVENTS] {
+        jetstream.get_stream(name).await?.purge().await?;
+    }
+    Ok(())
+}
+
+impl Load {
+    /// The same at another address.
+    pub(super) fn at(&self, address: std::net::SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+}
