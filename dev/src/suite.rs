@@ -1,5 +1,6 @@
 //! `cargo dev test`: every check there is, in steps, with a table at the end.
 
+mod chances;
 mod sbom;
 mod steps;
 mod tools;
@@ -25,6 +26,8 @@ pub struct Selection {
 #[derive(Debug)]
 enum Outcome {
     Passed,
+    /// What failed beside others has passed alone.
+    Unsteady(String),
     Failed(String),
     Skipped(String),
 }
@@ -68,7 +71,7 @@ fn report(step: &Step, context: &mut Context) -> Report {
     } else {
         (step.run)(context).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")))
     };
-    if let Outcome::Failed(why) | Outcome::Skipped(why) = &outcome {
+    if let Outcome::Failed(why) | Outcome::Skipped(why) | Outcome::Unsteady(why) = &outcome {
         console::say(format_args!("{}: {why}", step.name));
     }
     Report { name: step.name, outcome, took: started.elapsed() }
@@ -80,6 +83,7 @@ fn summarise(reports: &[Report]) -> bool {
         .map(|report| {
             let (state, why) = match &report.outcome {
                 Outcome::Passed => ("passed", ""),
+                Outcome::Unsteady(why) => ("unsteady", why.as_str()),
                 Outcome::Failed(why) => ("FAILED", why.as_str()),
                 Outcome::Skipped(why) => ("skipped", why.as_str()),
             };
@@ -91,9 +95,11 @@ fn summarise(reports: &[Report]) -> bool {
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+    let unsteady = count(|outcome| matches!(outcome, Outcome::Unsteady(_)));
     let took: Duration = reports.iter().map(|report| report.took).sum();
     console::say(format_args!("\nSteps, {:.0} s:\n{}", took.as_secs_f64(), console::table(&rows)));
-    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
-    console::say(format_args!("\n{passed} passed, {failed} failed{skipped}"));
+    let more = |count, state| if count == 0 { String::new() } else { format!(", {count} {state}") };
+    let (unsteady, skipped) = (more(unsteady, "unsteady"), more(skipped, "skipped"));
+    console::say(format_args!("\n{passed} passed, {failed} failed{unsteady}{skipped}"));
     failed == 0
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Context, Outcome, sbom, tools};
+use super::{Context, Outcome, chances, sbom, tools};
 use crate::program::{self, Program};
 use crate::{console, workspace};
 
@@ -89,22 +89,22 @@ fn build(context: &mut Context) -> Result<Outcome> {
 }
 
 fn test(context: &mut Context) -> Result<Outcome> {
-    let mut command = workspace::cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]).args(workspace::profile());
+    let mut arguments = vec!["--workspace", "--no-fail-fast"];
     if context.quick {
-        command.arg("--lib");
+        arguments.push("--lib");
     } else {
         program::install_missing(&TEST_PROGRAMS)?;
     }
-    // Whoever calls has perhaps set the services up for other things: tests have their own settings.
-    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-    for name in names.filter(|name| name.starts_with("OTP_") && !name.starts_with(FOR_TESTS)) {
-        command.env_remove(name);
-    }
-    if let Some(services) = &context.services {
-        command.env("OTP_DEV_BINARIES", services);
-    }
-    outcome(&mut command)
+    chances::run(&arguments, |command| {
+        // Whoever calls has perhaps set the services up for other things: tests have their own settings.
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        for name in names.filter(|name| name.starts_with("OTP_") && !name.starts_with(FOR_TESTS)) {
+            command.env_remove(name);
+        }
+        if let Some(services) = &context.services {
+            command.env("OTP_DEV_BINARIES", services);
+        }
+    })
 }
 
 fn web(context: &mut Context) -> Result<Outcome> {
