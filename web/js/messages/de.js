@@ -114,6 +114,7 @@ export const MESSAGES = {
   'page.noscript': 'Diese Seite braucht JavaScript.',
   'page.foot': 'Zeigt, dass jemand ein Postfach lesen kann, und mehr nicht.',
   'page.keys': 'Schlüssel, die den Nachweis prüfen',
+  'page.api': 'Die API',
   'proof.title': 'Ihr Nachweis',
   'proof.note': 'Der Dienst hat dies signiert. Mit den öffentlichen Schlüsseln kann es jeder prüfen.',
   'proof.elsewhere': 'Der Code wurde anderswo eingegeben, und der Nachweis wurde dort ausgestellt.',

@@ -114,6 +114,7 @@ export const EN = {
   'page.noscript': 'This page needs JavaScript.',
   'page.foot': 'Shows that someone can read a mailbox, and no more.',
   'page.keys': 'Keys that check the proof',
+  'page.api': 'The API',
   'proof.title': 'Your proof',
   'proof.note': 'The service signed this. Anyone can check it with the public keys.',
   'proof.elsewhere': 'The code was entered elsewhere, and the proof was given there.',

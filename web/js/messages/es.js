@@ -114,6 +114,7 @@ export const MESSAGES = {
   'page.noscript': 'Esta página necesita JavaScript.',
   'page.foot': 'Muestra que alguien puede leer un buzón, y nada más.',
   'page.keys': 'Claves que comprueban la prueba',
+  'page.api': 'La API',
   'proof.title': 'Su prueba',
   'proof.note': 'El servicio ha firmado esto. Cualquiera puede comprobarlo con las claves públicas.',
   'proof.elsewhere': 'El código se escribió en otro lugar, y la prueba se dio allí.',

@@ -114,6 +114,7 @@ export const MESSAGES = {
   'page.noscript': 'Cette page a besoin de JavaScript.',
   'page.foot': 'Montre que quelqu\u2019un peut lire une boîte, et rien de plus.',
   'page.keys': 'Clés qui vérifient la preuve',
+  'page.api': 'L’API',
   'proof.title': 'Votre preuve',
   'proof.note': 'Le service a signé ceci. Chacun peut le vérifier avec les clés publiques.',
   'proof.elsewhere': 'Le code a été saisi ailleurs, et la preuve y a été remise.',
