@@ -7,13 +7,16 @@
 
 mod accept;
 mod anchor;
+mod backlog;
 mod check;
 mod figures;
 mod flow;
 mod http;
 mod machine;
+mod mail;
 mod overload;
 mod report;
+mod requests;
 mod start;
 mod tools;
 mod usage;
@@ -57,6 +60,8 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "overload", rows: overload::ROWS, run: |bench| Box::pin(overload::run(bench)) },
     Benchmark { name: "check", rows: check::ROWS, run: |bench| Box::pin(check::run(bench)) },
     Benchmark { name: "flow", rows: flow::ROWS, run: |bench| Box::pin(flow::run(bench)) },
+    Benchmark { name: "mail", rows: mail::ROWS, run: |bench| Box::pin(mail::run(bench)) },
+    Benchmark { name: "backlog", rows: backlog::ROWS, run: |bench| Box::pin(backlog::run(bench)) },
 ];
 
 /// What a benchmark works with.

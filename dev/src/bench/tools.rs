@@ -13,7 +13,6 @@ pub(super) fn smtp_sink() -> Result<PathBuf> {
 }
 
 /// What SMTP is sent with for comparison.
-#[expect(dead_code, reason = "the benchmark of mails is to come")]
 pub(super) fn smtp_source() -> Result<PathBuf> {
     found(Program::SmtpSource)
 }
@@ -68,5 +67,53 @@ impl Sink {
 
     pub(super) fn pid(&self) -> Result<u32> {
         self.child.id().context("smtp-sink has ended")
+    }
+}
+
+/// Connections of smtp-source at once.
+pub(super) const SESSIONS: usize = 8;
+/// A run that takes longer is stuck.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// postfix's client on a sink, all its connections kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'s> {
+    pub(super) sink: &'s Sink,
+    /// The mail with line ends of one octet; a few octets of its own without.
+    pub(super) mail: Option<&'s std::path::Path>,
+}
+
+/// What it did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sourced {
+    /// Mails a second.
+    pub(super) rate: f64,
+    /// The share of a core that it used.
+    share: f64,
+}
+
+impl Source<'_> {
+    /// Sends so many mails. It gives up by itself when one is refused.
+    pub(super) async fn run(self, count: usize) -> Result<Sourced> {
+        let mut command = tokio::process::Command::new(smtp_source()?);
+        command.args(["-d", "-s", &SESSIONS.to_string(), "-m", &count.to_string()]);
+        command.args(["-f", "otp@localhost.test", "-t", "person0@bench.test"]);
+        if let Some(mail) = self.mail {
+            command.arg("-F").arg(mail);
+        }
+        command.arg(self.sink.address.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let (started, before) = (std::time::Instant::now(), super::usage::children_seconds()?);
+        let mut child = command.spawn().context("smtp-source can't be started")?;
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.context("smtp-source does not end")??;
+        let took = started.elapsed().as_secs_f64();
+        anyhow::ensure!(status.success(), "smtp-source ended with {status}");
+        let cpu = super::usage::children_seconds()? - before;
+        Ok(Sourced { rate: f64::from(u32::try_from(count)?) / took, share: cpu / took })
+    }
+}
+
+impl Sourced {
+    pub(super) fn told(&self) -> String {
+        format!("{:.0}/s ({:.0} % of a core)", self.rate, self.share * 100.0)
     }
 }

@@ -59,15 +59,24 @@ impl Used {
 
 /// CPU seconds that a process has used: in user mode and in the kernel.
 pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
+    seconds(pid, [11, 12])
+}
+
+/// CPU seconds of all processes that this one has started and that have ended.
+pub(super) fn children_seconds() -> Result<f64> {
+    seconds(std::process::id(), [13, 14])
+}
+
+/// The sum of two fields, counted from the state on.
+fn seconds(pid: u32, places: [usize; 2]) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid}"))?;
     // The name stands in parentheses and may hold any character.
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).context("no CPU time");
-    Ok((ticks(11)? + ticks(12)?) / TICKS)
+    Ok(places.into_iter().map(ticks).sum::<Result<f64>>()? / TICKS)
 }
 
 /// A line of `/proc/PID/status` in KiB, as `VmRSS` or `VmHWM`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the benchmark of sockets is to come"))]
 pub(super) fn memory_kib(pid: u32, name: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

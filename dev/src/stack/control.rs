@@ -23,6 +23,16 @@ impl Stack {
         &self.planner.dir
     }
 
+    /// The value of a setting that holds keys, as `keys.env` keeps it.
+    ///
+    /// # Errors
+    /// The stack has no such keys.
+    pub(crate) fn keys(&self, name: &str) -> Result<&str> {
+        let mut keys = self.planner.keys.iter();
+        let found = keys.find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        found.with_context(|| format!("the stack has no {name}"))
+    }
+
     /// Where an instance of the gateway or the notifier, or a server, listens.
     ///
     /// # Errors
