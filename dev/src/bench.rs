@@ -9,6 +9,7 @@ mod accept;
 mod anchor;
 mod backlog;
 mod check;
+mod failover;
 mod figures;
 mod flow;
 mod http;
@@ -62,6 +63,7 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "flow", rows: flow::ROWS, run: |bench| Box::pin(flow::run(bench)) },
     Benchmark { name: "mail", rows: mail::ROWS, run: |bench| Box::pin(mail::run(bench)) },
     Benchmark { name: "backlog", rows: backlog::ROWS, run: |bench| Box::pin(backlog::run(bench)) },
+    Benchmark { name: "failover", rows: failover::ROWS, run: |bench| Box::pin(failover::run(bench)) },
 ];
 
 /// What a benchmark works with.
