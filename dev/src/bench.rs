@@ -9,6 +9,8 @@ mod accept;
 mod anchor;
 mod backlog;
 mod check;
+mod events;
+mod fan_out;
 mod failover;
 mod figures;
 mod flow;
@@ -16,11 +18,14 @@ mod http;
 mod machine;
 mod mail;
 mod overload;
+mod reconnect;
 mod report;
+mod sockets;
 mod requests;
 mod start;
 mod tools;
 mod usage;
+mod watchers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +66,9 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "overload", rows: overload::ROWS, run: |bench| Box::pin(overload::run(bench)) },
     Benchmark { name: "check", rows: check::ROWS, run: |bench| Box::pin(check::run(bench)) },
     Benchmark { name: "flow", rows: flow::ROWS, run: |bench| Box::pin(flow::run(bench)) },
+    Benchmark { name: "sockets", rows: sockets::ROWS, run: |bench| Box::pin(sockets::run(bench)) },
+    Benchmark { name: "fan-out", rows: fan_out::ROWS, run: |bench| Box::pin(fan_out::run(bench)) },
+    Benchmark { name: "reconnect", rows: reconnect::ROWS, run: |bench| Box::pin(reconnect::run(bench)) },
     Benchmark { name: "mail", rows: mail::ROWS, run: |bench| Box::pin(mail::run(bench)) },
     Benchmark { name: "backlog", rows: backlog::ROWS, run: |bench| Box::pin(backlog::run(bench)) },
     Benchmark { name: "failover", rows: failover::ROWS, run: |bench| Box::pin(failover::run(bench)) },

@@ -2,6 +2,7 @@
 
 mod accept;
 mod json;
+mod socket;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,6 +50,8 @@ pub async fn serve(name: &str, stack: &Path) -> Result<()> {
     match name {
         "accept" => accept::serve(listener, stack).await,
         "json" => json::serve(listener).await,
+        "socket" => socket::serve(listener).await,
+        "send" => socket::send(listener).await,
         _ => bail!("there is no anchor {name:?}"),
     }
 }
