@@ -20,13 +20,14 @@ use super::watchers::{PATIENCE, Watcher, for_each, message, room_for};
 use crate::stack::{Part, Stack};
 
 /// Clients that watch.
-const CLIENTS: usize = 1000;
-/// Events that each of them gets in a run.
-const EVENTS: usize = 200;
+const CLIENTS: usize = 5000;
+/// Events that each of them gets in a run. With those of the warm-up fewer than the stream keeps of one kind for one
+/// verification: no verification has so many that NATS had to drop the oldest for each new one.
+const EVENTS: usize = 28;
 /// Clients of one verification where several watch the same.
 const SHARE: usize = 10;
 /// Rounds that are under way at most.
-const AHEAD: u64 = 4;
+const AHEAD: u64 = 2;
 
 pub(super) const ROWS: &[Row] = &[
     Row {

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use otp_nats::EventKind;
@@ -18,7 +19,7 @@ use super::Bench;
 use super::accept::{forget, servers};
 use super::anchor::Anchor;
 use super::events::{Publisher, Verifications};
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, quantile};
 use super::usage::{Usage, Used};
 use super::watchers::{PATIENCE, Watcher, for_each, room_for};
 use crate::process::Signal;
@@ -27,7 +28,7 @@ use crate::stack::{Part, Stack};
 /// Clients, each of a verification of its own.
 const CLIENTS: usize = 10_000;
 /// Between two looks whether anything listens: part of the figure's error.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(1);
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -60,7 +61,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
                 Sample::new("reconnect-cpu", here.each("notifier"), bare.each("anchor")),
             ],
             notes: [("notifier", &here), ("anchor", &bare)]
-                .map(|(name, back)| format!("{name}: {} clients, {}", back.clients, back.used.told(back.clients)))
+                .map(|(name, back)| format!("{name}: {}", back.told()))
                 .to_vec(),
         });
     }
@@ -71,11 +72,26 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
 /// How all came back.
 struct Back {
     clients: f64,
-    took: std::time::Duration,
+    took: Duration,
+    /// Milliseconds that each took by itself, sorted.
+    each: Vec<f64>,
     used: Used,
 }
 
 impl Back {
+    fn new(since: Instant, each: impl Iterator<Item = Duration>, usage: Usage) -> Result<Self> {
+        let took = since.elapsed();
+        let mut each: Vec<f64> = each.map(|took| took.as_secs_f64() * 1000.0).collect();
+        each.sort_by(f64::total_cmp);
+        Ok(Self { clients: f64::from(u32::try_from(each.len())?), took, each, used: usage.end()? })
+    }
+
+    fn told(&self) -> String {
+        let [half, p99, most] = [0.5, 0.99, 1.0].map(|share| quantile(&self.each, share));
+        let Self { clients, used, .. } = self;
+        format!("{clients} clients, p50 {half:.1} ms, p99 {p99:.1} ms, most {most:.1} ms; {}", used.told(*clients))
+    }
+
     fn millis(&self) -> f64 {
         self.took.as_secs_f64() * 1000.0
     }
@@ -92,10 +108,12 @@ async fn bare(stack: &Stack, count: usize) -> Result<Back> {
     let address = anchor.address;
     let usage = Usage::start([("anchor".to_owned(), anchor.pid()?), ("load".to_owned(), std::process::id())])?;
     let since = Instant::now();
-    let clients = for_each(count, move |number| Watcher::open(address, number)).await?;
-    let took = since.elapsed();
-    ensure!(clients.len() == count, "{} clients", clients.len());
-    Ok(Back { clients: f64::from(u32::try_from(count)?), took, used: usage.end()? })
+    let open = move |number| async move {
+        let since = Instant::now();
+        Ok((Watcher::open(address, number).await?, since.elapsed()))
+    };
+    let back = for_each(count, open).await?;
+    Back::new(since, back.iter().map(|(_client, took)| *took), usage)
 }
 
 #[derive(Deserialize)]
@@ -130,11 +148,9 @@ async fn cut_off(stack: &Stack, count: usize) -> Result<Back> {
     let pid = stack.pid(Part::Notifier).context("the notifier is down")?;
     let usage = Usage::start(servers(stack).into_iter().chain([("notifier".to_owned(), pid)]))?;
     let back = for_each(clients, move |at| resume(address, Arc::clone(&resumes), at)).await?;
-    let took = since.elapsed();
-    ensure!(back.len() == clients, "{} clients", back.len());
-    let used = usage.end()?;
+    let back = Back::new(since, back.iter().map(|(_client, took)| *took), usage)?;
     stack.ready(Part::Notifier).await?;
-    Ok(Back { clients: f64::from(u32::try_from(clients)?), took, used })
+    Ok(back)
 }
 
 /// A client and the last sequence that it has, once its connection is lost; nothing of one that has seen the end.
@@ -161,14 +177,19 @@ async fn watch(address: SocketAddr, book: Verifications, number: usize) -> Resul
 }
 
 /// Comes back and waits for the end; the connection is kept, as at the anchor.
-async fn resume(address: SocketAddr, resumes: Arc<Vec<(usize, u64, Vec<u8>)>>, at: usize) -> Result<Watcher> {
+async fn resume(
+    address: SocketAddr,
+    resumes: Arc<Vec<(usize, u64, Vec<u8>)>>,
+    at: usize,
+) -> Result<(Watcher, Duration)> {
+    let since = Instant::now();
     let (number, after, message) = resumes.get(at).context("no such client")?;
     let mut client = Watcher::open(address, *number).await?;
     client.say(message).await?;
     let text = client.soon().await.with_context(|| format!("the final state of client {number} is missed"))?;
     let Frame { event, seq } = serde_json::from_slice(&text)?;
     ensure!(event == EventKind::Canceled && seq > *after, "{event} ({seq}) after {after}");
-    Ok(client)
+    Ok((client, since.elapsed()))
 }
 
 /// When something listens there.
