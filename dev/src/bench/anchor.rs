@@ -46,7 +46,7 @@ impl Anchor {
 /// # Errors
 /// There is none of that name, or it can't reach the stack.
 pub async fn serve(name: &str, stack: &Path) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = socket::bind()?;
     match name {
         "accept" => accept::serve(listener, stack).await,
         "json" => json::serve(listener).await,

@@ -113,7 +113,7 @@ async fn notified(stack: &Stack, verifications: usize, count: usize) -> Result<O
     let mut crowd = Crowd::of(clients);
     let pid = stack.pid(Part::Notifier).context("the notifier is down")?;
     let mut source = Source::Bus { publisher, book, verifications, generation: 0 };
-    crowd.rounds(count / 10, &mut source).await?;
+    crowd.rounds(count.div_ceil(10), &mut source).await?;
     let usage = Usage::start(servers(stack).into_iter().chain([("notifier".to_owned(), pid)]))?;
     let (delivered, octets) = crowd.rounds(count, &mut source).await?;
     Ok(Outcome { used: usage.end()?, delivered, octets })
@@ -133,7 +133,7 @@ async fn bare(stack: &Stack, octets: u64, count: usize) -> Result<Outcome> {
     let mut crowd = Crowd::of(clients);
     let mut source =
         Source::Anchor { orders: Watcher::open(address, CLIENTS).await?, order: message(&octets.to_string())? };
-    crowd.rounds(count / 10, &mut source).await?;
+    crowd.rounds(count.div_ceil(10), &mut source).await?;
     let usage = Usage::start([("anchor".to_owned(), anchor.pid()?), ("load".to_owned(), std::process::id())])?;
     let (delivered, octets) = crowd.rounds(count, &mut source).await?;
     Ok(Outcome { used: usage.end()?, delivered, octets })

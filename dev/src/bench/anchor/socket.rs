@@ -2,13 +2,23 @@
 
 use anyhow::{Context as _, Result};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
 
+/// As the notifier has it. The library's own is so short that a crowd overflows it, and who comes then waits a second for
+/// the kernel's next attempt: no measure of anything.
+const BACKLOG: u32 = 4096;
 /// Octets of the answer to a message: those of a subscription's first event.
 const ANSWER_OCTETS: usize = 230;
+
+/// A listener that keeps a crowd waiting.
+pub(super) fn bind() -> Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    Ok(socket.listen(BACKLOG)?)
+}
 
 fn small() -> WebSocketConfig {
     WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(4096).max_write_buffer_size(65_536)
