@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Mechanism;
 use otp_nats::settings::Setting;
@@ -11,6 +12,9 @@ use url::{Host, Url};
 
 /// Most connections to one relay; a setting beyond it is taken for a mistake.
 const MAX_CONNECTIONS: usize = 1000;
+
+/// Most mails in a period; a setting beyond it is taken for a mistake.
+const MAX_RATE: u32 = 100_000;
 
 /// When a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,22 @@ impl fmt::Debug for Login {
     }
 }
 
+/// Most mails in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many, at least one.
+    pub mails: u32,
+    /// In this time.
+    pub period: Duration,
+}
+
+impl Rate {
+    /// From one mail to the next.
+    pub fn interval(self) -> Duration {
+        self.period / self.mails.max(1)
+    }
+}
+
 /// A relay as the settings name it. Its `Debug` and `Display` show no secret.
 #[derive(Debug, Clone)]
 pub struct RelayUrl {
@@ -55,6 +75,8 @@ pub struct RelayUrl {
     pub login: Option<Login>,
     /// Most connections at once.
     pub connections: Option<usize>,
+    /// Most mails in a time, from this process.
+    pub rate: Option<Rate>,
     /// The only certificate authorities to trust (PEM), instead of the system's.
     pub ca: Option<PathBuf>,
 }
@@ -72,7 +94,7 @@ impl fmt::Display for RelayUrl {
 
 impl Setting for RelayUrl {
     const FORM: &'static str = "smtp://[user:password@]host[:port] or smtps://..., with options as \
-        ?tls=required|opportunistic|none, auth=plain|login|xoauth2, connections=N, ca=PATH";
+        ?tls=required|opportunistic|none, auth=plain|login|xoauth2, connections=N, rate=N/s, ca=PATH";
 
     fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|_| String::new())?;
@@ -101,6 +123,7 @@ impl Setting for RelayUrl {
             encryption,
             login: login(&url)?,
             connections: None,
+            rate: None,
             ca: None,
         };
         for (name, value) in url.query_pairs() {
@@ -114,6 +137,7 @@ impl Setting for RelayUrl {
                     let number = value.parse().ok().filter(|number| (1..=MAX_CONNECTIONS).contains(number));
                     relay.connections = Some(number.ok_or("connections is no number between 1 and 1000")?);
                 }
+                "rate" => relay.rate = Some(rate(&value)?),
                 "ca" if !value.is_empty() => relay.ca = Some(PathBuf::from(value.as_ref())),
                 _ => return Err("unknown option".to_owned()),
             }
@@ -132,6 +156,19 @@ fn tls(scheme: Encryption, value: &str) -> Result<Encryption, String> {
         (_, "none") => Ok(Encryption::None),
         (_, _) => Err("tls is none of required, opportunistic and none".to_owned()),
     }
+}
+
+fn rate(value: &str) -> Result<Rate, String> {
+    let fault = || "rate is no number between 1 and 100000 for a second, a minute or an hour: 14/s, 600/m, 9000/h";
+    let (number, unit) = value.split_once('/').ok_or_else(fault)?;
+    let mails = number.parse().ok().filter(|mails| (1..=MAX_RATE).contains(mails)).ok_or_else(fault)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        _ => return Err(fault().to_owned()),
+    };
+    Ok(Rate { mails, period: Duration::from_secs(seconds) })
 }
 
 fn mechanism(value: &str) -> Result<Mechanism, String> {

@@ -12,6 +12,7 @@ use crate::schedule::Failure;
 use crate::smtp::{Dialer, Outgoing, Reply, TlsFault};
 
 pub mod breaker;
+mod pace;
 mod relay;
 
 use breaker::{Admission, Shown};

@@ -14,7 +14,10 @@ fn reads_every_form() {
     ] {
         let relay = RelayUrl::parse(text).unwrap();
         assert_eq!((relay.to_string().as_str(), relay.encryption), (shown, encryption), "{text}");
-        assert!(relay.login.is_none() && relay.connections.is_none() && relay.ca.is_none(), "{text}");
+        assert!(
+            relay.login.is_none() && relay.connections.is_none() && relay.rate.is_none() && relay.ca.is_none(),
+            "{text}"
+        );
     }
     let relay =
         RelayUrl::parse("smtp://us%40er:p%2Cw%3A%25@host?auth=xoauth2&connections=4&ca=/etc/ssl/my%20ca.pem").unwrap();
@@ -22,6 +25,14 @@ fn reads_every_form() {
     assert_eq!((login.user.as_str(), login.password.expose_secret()), ("us@er", "p,w:%"));
     assert_eq!(login.mechanism, Some(Mechanism::Xoauth2));
     assert_eq!((relay.connections, relay.ca), (Some(4), Some(PathBuf::from("/etc/ssl/my ca.pem"))));
+}
+
+#[test]
+fn reads_rates() {
+    for (text, interval_ms) in [("14/s", 1000.0 / 14.0), ("600/m", 100.0), ("9000/h", 400.0), ("100000/s", 0.01)] {
+        let rate = RelayUrl::parse(&format!("smtp://host?rate={text}")).unwrap().rate.unwrap();
+        assert!((rate.interval().as_secs_f64() * 1000.0 - interval_ms).abs() < 0.001, "{text}: {rate:?}");
+    }
 }
 
 #[test]
@@ -43,6 +54,12 @@ fn refuses_the_rest_without_repeating_it() {
         "smtp://host?connections=0",
         "smtp://host?connections=1001",
         "smtp://host?connection=1",
+        "smtp://host?rate=14",
+        "smtp://host?rate=0/s",
+        "smtp://host?rate=100001/s",
+        "smtp://host?rate=1.5/s",
+        "smtp://host?rate=1/d",
+        "smtp://host?rate=/s",
         "smtp://user:%ff@host",
         "smtp://ho%0d%0ast",
         "smtp://ho%20st",

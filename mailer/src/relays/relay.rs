@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::breaker::{Admission, Breaker, Shown};
+use super::pace::Pace;
 use crate::metrics::{Counted, Metrics};
 use crate::smtp::{Certainty, Connection, Dialer, Ending, Fault, FaultKind, Outgoing, Phase, Reply};
 
@@ -16,13 +17,15 @@ use crate::smtp::{Certainty, Connection, Dialer, Ending, Fault, FaultKind, Outgo
 const MAX_IDLE: Duration = Duration::from_secs(30);
 /// Mails on one connection; relays bound them too, and a new connection now and then spreads over a relay's machines.
 const MAX_MAILS: u32 = 500;
-/// A mail waits so long for one of the relay's connections.
+/// A mail waits so long for its turn where a rate is set, and then for one of the relay's connections. With a mailer's
+/// usual number of mails in work, a relay that takes two in a second is never given up on for that.
 const PERMIT_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(super) struct Relay {
     name: String,
     dialer: Dialer,
+    pace: Option<Mutex<Pace>>,
     permits: Semaphore,
     idle: Mutex<Vec<Idle>>,
     breaker: Mutex<Breaker>,
@@ -53,8 +56,10 @@ impl Relay {
     pub(super) fn new(dialer: Dialer, connections: usize, metrics: Metrics) -> Self {
         let name = dialer.url().to_string();
         metrics.relay(&name);
+        let pace = dialer.url().rate.map(|rate| Mutex::new(Pace::new(rate)));
         Self {
             name,
+            pace,
             dialer,
             permits: Semaphore::new(connections),
             idle: Mutex::default(),
@@ -91,6 +96,9 @@ impl Relay {
     /// Offers a mail. The caller was admitted.
     pub(super) async fn attempt(&self, mail: &Outgoing) -> Attempt {
         let probe = Probe { relay: self };
+        if !self.turn().await {
+            return Attempt::Unavailable(Reason::TimedOut);
+        }
         let Ok(Ok(permit)) = tokio::time::timeout(PERMIT_PATIENCE, self.permits.acquire()).await else {
             return Attempt::Unavailable(Reason::TimedOut);
         };
@@ -122,6 +130,17 @@ impl Relay {
         self.succeeded();
         drop(probe);
         attempt
+    }
+
+    /// Waits until the relay's rate allows another mail. Whether it does soon enough.
+    async fn turn(&self) -> bool {
+        let Some(pace) = &self.pace else { return true };
+        let now = Instant::now();
+        let turn = lock(pace).take(now, now + PERMIT_PATIENCE);
+        if let Some(turn) = turn {
+            tokio::time::sleep_until(turn).await;
+        }
+        turn.is_some()
     }
 
     /// Says goodbye on connections that were idle for too long.

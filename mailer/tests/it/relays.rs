@@ -35,6 +35,22 @@ async fn the_next_relay_takes_over() {
 }
 
 #[tokio::test]
+async fn a_relay_is_given_mails_at_its_rate() {
+    let (stack, relay) = (Stack::start().await, Relay::start(&[]).await);
+    let mailer = stack.mailer(&format!("{}&rate=5/s", relay.url())).await;
+    let started = std::time::Instant::now();
+    for number in 1..=6 {
+        stack.ask(&ask(number)).await;
+    }
+    for number in 1..=6 {
+        stack.until(&ask(number).id, EventKind::Sent).await;
+    }
+    assert!(started.elapsed() >= std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(stack.kinds(&ask(6).id).await, [EventKind::Processing, EventKind::Sent], "to wait is no attempt");
+    mailer.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_relay_may_have_taken_is_not_given_to_another_at_once() {
     let stack = Stack::start().await;
     let (first, second) = (Relay::start(&[]).await, Relay::start(&[]).await);
