@@ -67,8 +67,7 @@ impl Signer {
             self.unsigned(&domain);
             return mail;
         }
-        let text = mail.text();
-        let message = Message::read(&text);
+        let message = Message::read(mail.wire());
         let body_hash = message.body_hash();
         let (mut fields, mut outcome) = (String::new(), Outcome::Signed);
         for place in keys {

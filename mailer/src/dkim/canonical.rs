@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// A message taken apart; its lines end in CRLF.
+/// A message taken apart, in the form that goes over the wire: its lines end in CRLF, and a dot that begins one is
+/// doubled. No field begins with a dot.
 #[derive(Debug)]
 pub(super) struct Message<'m> {
     fields: Vec<Field<'m>>,
@@ -21,6 +22,7 @@ struct Field<'m> {
 }
 
 impl<'m> Message<'m> {
+    /// Without the final dot.
     pub(super) fn read(text: &'m [u8]) -> Self {
         let (mut fields, mut rest) = (Vec::new(), text);
         while let Some((field, after)) = next_field(rest) {
@@ -30,22 +32,24 @@ impl<'m> Message<'m> {
         Self { fields, body: rest.strip_prefix(LINE_END).unwrap_or_default() }
     }
 
-    /// The SHA-256 of the relaxed body.
+    /// The SHA-256 of the relaxed body. What is relaxed already, as nearly all of a mail is, is hashed where it stands.
     pub(super) fn body_hash(&self) -> [u8; 32] {
+        let body = without_blank_end(self.body);
         let mut hash = Sha256::new();
-        // Empty lines count only when something follows them.
-        let (mut empty_lines, mut rest) = (0_usize, self.body);
-        while !rest.is_empty() {
-            let end = line_end(rest, 0);
-            let line = single_spaced(rest.get(..end).unwrap_or(rest));
-            rest = rest.get(end + LINE_END.len()..).unwrap_or_default();
-            let line = line.strip_suffix(b" ").unwrap_or(&line);
-            if line.is_empty() {
-                empty_lines += 1;
-                continue;
+        let (mut hashed, mut at) = (0, 0);
+        while at < body.len() {
+            let end = line_end(body, at);
+            let line = body.get(at..end).unwrap_or_default();
+            if !is_relaxed(line) {
+                hash.update(body.get(hashed..at).unwrap_or_default());
+                let spaced = single_spaced(line.strip_prefix(b".").unwrap_or(line));
+                hash.update(spaced.strip_suffix(b" ").unwrap_or(&spaced));
+                hashed = end;
             }
-            (0..std::mem::take(&mut empty_lines)).for_each(|_| hash.update(LINE_END));
-            hash.update(line);
+            at = end + LINE_END.len();
+        }
+        hash.update(body.get(hashed..).unwrap_or_default());
+        if !(body.is_empty() || body.ends_with(LINE_END)) {
             hash.update(LINE_END);
         }
         hash.finalize().into()
@@ -85,7 +89,27 @@ fn next_field(text: &[u8]) -> Option<(Field<'_>, &[u8])> {
 /// Where the line that `from` is in ends.
 fn line_end(text: &[u8], from: usize) -> usize {
     let rest = text.get(from..).unwrap_or_default();
-    rest.windows(LINE_END.len()).position(|window| window == LINE_END).map_or(text.len(), |at| from + at)
+    memchr::memmem::find(rest, LINE_END).map_or(text.len(), |at| from + at)
+}
+
+/// The body up to its last line that is not empty: what follows does not count (RFC 6376 §3.4.4).
+fn without_blank_end(mut body: &[u8]) -> &[u8] {
+    while let Some(rest) = body.strip_suffix(LINE_END) {
+        let kept = rest.len() - rest.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let text = rest.get(..kept).unwrap_or_default();
+        if !(text.is_empty() || text.ends_with(LINE_END)) {
+            break;
+        }
+        body = text;
+    }
+    body
+}
+
+/// Whether a line is hashed as it stands.
+fn is_relaxed(line: &[u8]) -> bool {
+    let pairs = line.iter().zip(line.get(1..).unwrap_or_default());
+    let two_spaces = pairs.fold(false, |found, (one, next)| found || (*one == b' ' && *next == b' '));
+    !two_spaces && memchr::memchr(b'\t', line).is_none() && !line.ends_with(b" ") && !line.starts_with(b".")
 }
 
 /// A field as it is hashed, without its line end.

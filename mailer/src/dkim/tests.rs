@@ -136,6 +136,27 @@ fn header_and_body_are_relaxed_as_the_standard_shows() {
     assert_eq!(Message::read(b"A: 1\r\na: 2").relaxed("A").unwrap().as_slice(), b"a:2", "the last one");
 }
 
+proptest::proptest! {
+    #[test]
+    fn a_body_is_hashed_as_the_standard_says(pieces in proptest::collection::vec(
+        proptest::sample::select(vec![" ", "\t", "\r\n", ".", "a", "bc"]), 0..60,
+    )) {
+        let body = pieces.concat();
+        let mail = Outgoing::new("a@b.test".parse().unwrap(), "c@d.test".parse().unwrap(), format!("A: X\r\n\r\n{body}").as_bytes());
+        let lines = body.split("\r\n").map(|line| {
+            let words = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+            if line.starts_with([' ', '\t']) { format!(" {words}").trim_end().to_owned() } else { words }
+        });
+        let mut lines: Vec<String> = lines.collect();
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        let relaxed: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
+        let expected: [u8; 32] = Sha256::digest(relaxed).into();
+        proptest::prop_assert_eq!(Message::read(mail.wire()).body_hash(), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_mail_has_a_signature_of_each_algorithm_and_holds_what_relays_do() {
     let keys = keys("example.com");

@@ -10,6 +10,11 @@ use super::reply::Reply;
 use super::wire::Turn;
 use super::{Fault, FaultKind, Phase};
 
+/// What ends a message.
+const FINAL_DOT: &[u8] = b".\r\n";
+/// Octets kept free for fields that are added above a message: the signatures of two keys.
+const ROOM: usize = 1280;
+
 /// A mail ready to go: envelope and message. Wiped when dropped.
 pub struct Outgoing {
     from: Address,
@@ -65,20 +70,33 @@ impl Outgoing {
     /// The message as it arrives: every line ends in CRLF, and no dot is doubled.
     pub fn text(&self) -> Zeroizing<Vec<u8>> {
         let mut text = Zeroizing::new(Vec::with_capacity(self.message.len()));
-        for line in Lines(self.message.strip_suffix(b".\r\n").unwrap_or(&self.message)) {
+        for line in Lines(self.wire()) {
             text.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
             text.extend_from_slice(b"\r\n");
         }
         text
     }
 
+    /// The message as it goes over the wire, without the final dot: as [`Outgoing::text`], but for dots doubled.
+    pub(crate) fn wire(&self) -> &[u8] {
+        self.message.strip_suffix(FINAL_DOT).unwrap_or(&self.message)
+    }
+
     /// The same mail below more header fields: ASCII, none of whose lines begins with a dot, each ended by CRLF.
     #[must_use]
     pub fn with_fields(self, fields: &str) -> Self {
-        let mut message = Zeroizing::new(Vec::with_capacity(fields.len() + self.message.len()));
-        message.extend_from_slice(fields.as_bytes());
-        message.extend_from_slice(&self.message);
-        Self { message, ..self }
+        let Self { from, to, mut message, is_ascii } = self;
+        let (added, length) = (fields.len(), message.len());
+        if message.capacity() - length < added {
+            // Growing in place would leave a copy behind that nobody wipes.
+            let mut roomier = Zeroizing::new(Vec::with_capacity(length + added));
+            roomier.extend_from_slice(&message);
+            message = roomier;
+        }
+        message.resize(length + added, 0);
+        message.copy_within(..length, added);
+        message.iter_mut().zip(fields.bytes()).for_each(|(place, byte)| *place = byte);
+        Self { from, to, message, is_ascii }
     }
 
     /// The three commands, or why this server cannot take the mail.
@@ -220,7 +238,7 @@ enum Objection {
 /// dot closes it (RFC 5321 §4.5.2). A bare CR or LF becomes a whole line end: what servers disagree on is what lets
 /// one mail pass as two.
 fn wire_form(message: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(message.len() + message.len() / 32 + 8);
+    let mut wire = Vec::with_capacity(message.len() + message.len() / 32 + ROOM);
     for line in Lines(message) {
         if line.first() == Some(&b'.') {
             wire.push(b'.');
@@ -228,7 +246,7 @@ fn wire_form(message: &[u8]) -> Vec<u8> {
         wire.extend_from_slice(line);
         wire.extend_from_slice(b"\r\n");
     }
-    wire.extend_from_slice(b".\r\n");
+    wire.extend_from_slice(FINAL_DOT);
     wire
 }
 
@@ -242,7 +260,7 @@ impl<'a> Iterator for Lines<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let end = self.0.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(self.0.len());
+        let end = memchr::memchr2(b'\r', b'\n', self.0).unwrap_or(self.0.len());
         let (line, rest) = self.0.split_at(end);
         self.0 = rest.strip_prefix(b"\r\n").or_else(|| rest.get(1..)).unwrap_or_default();
         Some(line)
