@@ -11,7 +11,6 @@ pub mod event;
 pub mod id;
 pub mod keys;
 pub mod mask;
-pub mod random;
 pub mod request;
 pub mod seal;
 pub mod stream;
