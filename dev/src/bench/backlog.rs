@@ -46,21 +46,31 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
     let (few, many) = (bench.scaled(MAILS), bench.scaled(BACKLOG));
     let mut rounds = Vec::new();
     for _ in 0..bench.runs {
-        let (own, _) = measure(&requests, &stack, &sink, few, "").await?;
+        let (own, own_used) = measure(&requests, &stack, &sink, few, "").await?;
         let (backlog, used) = measure(&requests, &stack, &sink, many, "").await?;
+        // Before and after, so that a machine that gets slower or faster meanwhile counts for both.
+        let (again, _) = measure(&requests, &stack, &sink, few, "").await?;
         rounds.push(Round {
             samples: vec![
-                Sample::new("backlog", backlog.rate, own.rate),
+                Sample::new("backlog", backlog.rate, f64::midpoint(own.rate, again.rate)),
                 Sample::alone("backlog-memory", backlog.memory_most),
                 Sample::new("backlog-flat", backlog.memory_after, backlog.memory_before),
             ],
-            notes: vec![format!(
-                "the first of {many} after {:.2} s, the last after {:.1} s; {}; with {few} at most {:.1} MB",
-                backlog.first,
-                backlog.last,
-                used.told(float(u64::try_from(many)?)?),
-                own.memory_most
-            )],
+            notes: vec![
+                format!(
+                    "the first of {many} after {:.2} s, the last after {:.1} s; {}",
+                    backlog.first,
+                    backlog.last,
+                    used.told(float(u64::try_from(many)?)?)
+                ),
+                format!(
+                    "with {few}: {:.0}/s before, {:.0}/s after; {}; at most {:.1} MB",
+                    own.rate,
+                    again.rate,
+                    own_used.told(float(u64::try_from(few)?)?),
+                    own.memory_most
+                ),
+            ],
         });
     }
     stack.stop().await;
