@@ -194,7 +194,7 @@ impl Verifications {
     pub async fn create(&self, new: &NewVerification, key: Option<&IdempotencyKey>) -> Result<Accepted, Problem> {
         self.check_lists(new.email.domain())?;
         let proof = self.weigh_proof(new).await;
-        let fresh = self.ids.mint(&new.app, &new.email).map_err(|_| Problem::Internal)?;
+        let fresh = self.ids.mint(&new.app, &new.email);
         match key {
             None => self
                 .issue(fresh, new, proof?)

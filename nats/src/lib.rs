@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod keys;
 pub mod mask;
+pub mod random;
 pub mod request;
 pub mod seal;
 pub mod stream;

@@ -56,7 +56,7 @@ impl MailRequest {
     /// Seals the request for the mailer, bound to the verification and the generation.
     ///
     /// # Errors
-    /// [`SealError::NoRandomness`].
+    /// [`SealError`], which does not happen with a mail.
     pub fn seal(&self, keys: &KeyList, id: &VerificationId, generation: u32) -> Result<String, SealError> {
         let wire = Wire {
             email: self.email.expose_secret().to_owned(),

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::id::VerificationId;
 use crate::keys::{Key, KeyList};
+use crate::random;
 use crate::ticket::keyed_hash;
 
 const PURPOSE: &[u8] = b"distotp seal 1";
@@ -45,20 +46,15 @@ pub enum SealError {
     /// The ciphertext or its context was changed.
     #[error("does not open in this context")]
     Tampered,
-    /// The system gave no random bytes.
-    #[error("no random bytes")]
-    NoRandomness,
 }
 
 /// Seals `plaintext` with the list's first key.
 ///
 /// # Errors
-/// [`SealError::NoRandomness`].
+/// [`SealError::Tampered`] when the text is longer than a cipher takes (256 GiB).
 pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Result<String, SealError> {
     let key = keys.first();
-    let mut nonce = [0; NONCE_LENGTH];
-    getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
-    encrypt(key, nonce, &associated_data(key, context), plaintext)
+    encrypt(key, random::bytes(), &associated_data(key, context), plaintext)
 }
 
 /// Opens a sealed text with whichever key of the list it names.
