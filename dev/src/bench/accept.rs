@@ -39,6 +39,13 @@ pub(super) const ROWS: &[Row] = &[
         unit: "us",
         target: Target::TimesAtMost(3.0),
     },
+    Row {
+        name: "accept-cpu-io",
+        figure: "the same",
+        anchor: "axum, one script, one acknowledged publish",
+        unit: "us",
+        target: Target::Told,
+    },
 ];
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
@@ -49,19 +56,17 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
     let mut rounds = Vec::new();
     for _ in 0..bench.runs {
         let gateway = stack.pid(Part::Gateway).context("the gateway is down")?;
-        let (heard, used) = measure(bench, &stack, &load, "gateway", gateway).await?;
-        let (least, least_used) = measure(bench, &stack, &load.at(anchor.address), "anchor", anchor.pid()?).await?;
-        let (bare, bare_used) = measure(bench, &stack, &load.at(json.address), "json", json.pid()?).await?;
-        let each = |heard: &Heard, used: &Used, name| used.of(name) / heard.count(202) * 1e6;
+        let here = measure(bench, &stack, &load, "gateway", gateway).await?;
+        let least = measure(bench, &stack, &load.at(anchor.address), "anchor", anchor.pid()?).await?;
+        let bare = measure(bench, &stack, &load.at(json.address), "json", json.pid()?).await?;
         rounds.push(Round {
             samples: vec![
-                Sample::new("accept", heard.rate(202), least.rate(202)),
-                Sample::new("accept-p99", heard.quantile(0.99), least.quantile(0.99)),
-                Sample::new("accept-cpu", each(&heard, &used, "gateway"), each(&bare, &bare_used, "json")),
+                Sample::new("accept", here.heard.rate(202), least.heard.rate(202)),
+                Sample::new("accept-p99", here.heard.quantile(0.99), least.heard.quantile(0.99)),
+                Sample::new("accept-cpu", here.cpu("gateway"), bare.cpu("json")),
+                Sample::new("accept-cpu-io", here.cpu("gateway"), least.cpu("anchor")),
             ],
-            notes: [("gateway", &heard, &used), ("anchor", &least, &least_used), ("json", &bare, &bare_used)]
-                .map(|(name, heard, used)| format!("{name}: {}; {}", heard.told(), used.told(heard.count(202))))
-                .to_vec(),
+            notes: vec![here.told("gateway"), least.told("anchor"), bare.told("json")],
         });
     }
     stack.stop().await;
@@ -85,8 +90,31 @@ pub(super) fn requests(address: std::net::SocketAddr) -> Load {
     Load { address, connections: CONNECTIONS, request: Arc::new(request), numbers: Arc::default(), answered: None }
 }
 
+/// What one of them has done.
+struct Measure {
+    heard: Heard,
+    used: Used,
+    octets: f64,
+}
+
+impl Measure {
+    /// Microseconds of the CPU of this process for each 202.
+    fn cpu(&self, name: &str) -> f64 {
+        self.used.of(name) / self.heard.count(202) * 1e6
+    }
+
+    fn told(&self, name: &str) -> String {
+        let stored = if self.octets.is_nan() {
+            String::new()
+        } else {
+            format!("; {:.0} octets each in the stream", self.octets)
+        };
+        format!("{name}: {}; {}{stored}", self.heard.told(), self.used.told(self.heard.count(202)))
+    }
+}
+
 /// A warm-up and a measurement, with CPU of the process, the servers, and this one.
-async fn measure(bench: &Bench, stack: &Stack, load: &Load, name: &str, pid: u32) -> Result<(Heard, Used)> {
+async fn measure(bench: &Bench, stack: &Stack, load: &Load, name: &str, pid: u32) -> Result<Measure> {
     load.closed(bench.warms_up()).await?.only(202)?;
     forget(stack).await?;
     let mut processes = servers(stack);
@@ -94,8 +122,9 @@ async fn measure(bench: &Bench, stack: &Stack, load: &Load, name: &str, pid: u32
     let usage = Usage::start(processes)?;
     let heard = load.closed(bench.lasts()).await?.only(202)?;
     let used = usage.end()?;
+    let octets = stored_octets(stack).await?;
     forget(stack).await?;
-    Ok((heard, used))
+    Ok(Measure { heard, used, octets })
 }
 
 /// NATS, Redis and the generator.
@@ -105,6 +134,13 @@ pub(super) fn servers(stack: &Stack) -> Vec<(String, u32)> {
         pids.filter(|(name, _)| name.starts_with("nats") || name.starts_with("redis")).collect();
     processes.push(("load".to_owned(), std::process::id()));
     processes
+}
+
+/// Octets of a request in its stream, on average.
+async fn stored_octets(stack: &Stack) -> Result<f64> {
+    let jetstream = jetstream::new(stack.file().connect_nats().await?);
+    let state = jetstream.get_stream(stream::REQUESTS).await?.get_info().await?.state;
+    Ok(u32::try_from(state.bytes).map_or(f64::NAN, f64::from) / u32::try_from(state.messages).map_or(1.0, f64::from))
 }
 
 /// Empties the streams: nobody takes the requests up.

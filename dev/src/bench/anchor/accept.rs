@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
-use async_nats::jetstream;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::{HeaderMap, jetstream};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -19,9 +20,13 @@ use tokio::net::TcpListener;
 use super::json::tcp_nodelay;
 use crate::stack::StackFile;
 
-/// Writes what a verification needs at least: a hash that ends.
-const SCRIPT: &str = "redis.call('HSET', KEYS[1], 'state', 'pending', 'hash', ARGV[1], 'record', ARGV[2]) \
-                      redis.call('PEXPIRE', KEYS[1], 300000) return 'ok'";
+/// Reads and writes what a verification needs at least, without a decision: whether the recipient wants mails, which
+/// verification was current, which one is now, and the verification, all with an end.
+const SCRIPT: &str = "redis.call('EXISTS', KEYS[3]) redis.call('GET', KEYS[2]) \
+                      redis.call('SET', KEYS[2], ARGV[1], 'PX', 600000) \
+                      redis.call('HSET', KEYS[1], 'st', 'pending', 'h', ARGV[2], 'rec', ARGV[3], 'a', 5, 'g', 1, \
+                      'r', ARGV[4], 'x', ARGV[4], 'n', ARGV[4], 'by', ARGV[1]) \
+                      redis.call('PEXPIRE', KEYS[1], 600000) return 'ok'";
 /// Octets of the hash of a code, as text.
 const HASH_OCTETS: usize = 43;
 /// Octets of what the gateway keeps of a request, sealed.
@@ -57,11 +62,16 @@ pub(super) async fn serve(listener: TcpListener, stack: &Path) -> Result<()> {
 async fn answer(State(mut servers): State<Servers>, _body: Bytes) -> Result<(StatusCode, String), StatusCode> {
     let number = servers.count.fetch_add(1, Ordering::Relaxed);
     let id = id(servers.started, number);
-    let mut call = servers.script.key(format!("otp:{{{}}}:anchor", id.tag()));
-    call.arg("h".repeat(HASH_OCTETS)).arg("r".repeat(RECORD_OCTETS));
+    let key = |kind| format!("otp:{{{}}}:{kind}", id.tag());
+    let mut call = servers.script.key(key("v"));
+    call.key(key("p")).key(key("b")).arg(id.as_str()).arg("h".repeat(HASH_OCTETS)).arg("r".repeat(RECORD_OCTETS));
+    call.arg(number);
     let done: Result<String, _> = call.invoke_async(&mut servers.redis).await;
     done.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    let published = servers.jetstream.publish(format!("otp.requested.{id}"), "p".repeat(PAYLOAD_OCTETS).into()).await;
+    let (subject, payload) = (format!("otp.requested.{id}"), "p".repeat(PAYLOAD_OCTETS).into());
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, id.as_str());
+    let published = servers.jetstream.publish_with_headers(subject, headers, payload).await;
     let stored = published.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.await;
     stored.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok((StatusCode::ACCEPTED, "a".repeat(ANSWER_OCTETS)))
