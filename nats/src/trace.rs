@@ -42,6 +42,22 @@ impl TraceParent {
         Some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? & 1 })
     }
 
+    /// Whether its steps are recorded.
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// The same, recorded or not.
+    #[must_use]
+    pub fn sampled(self, is_sampled: bool) -> Self {
+        Self { flags: u8::from(is_sampled), ..self }
+    }
+
+    /// The ids of the trace and of the span.
+    pub const fn ids(&self) -> (u128, u64) {
+        (self.trace, self.span)
+    }
+
     /// The trace id as logs show it: 32 hexadecimal digits.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)

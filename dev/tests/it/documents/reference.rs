@@ -32,7 +32,9 @@ struct Described {
 fn described(help: &str) -> Vec<Described> {
     let (mut found, mut lines) = (Vec::new(), help.lines());
     while let Some(line) = lines.next() {
-        let Some((name, default)) = line.trim().split_once("  [").filter(|(name, _)| name.starts_with("OTP_")) else {
+        let Some((name, default)) =
+            line.trim().split_once("  [").filter(|(name, _)| name.starts_with("OTP_") || name.starts_with("OTEL_"))
+        else {
             continue;
         };
         found.push(Described {
