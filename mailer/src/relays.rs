@@ -114,7 +114,7 @@ impl Relays {
                     }
                 }
                 let mut step = Step::child(SpanKind::Client, || "smtp".into());
-                step.set_with("server.address", || relay.name().to_owned());
+                step.set_with("otp.relay", || relay.name().to_owned());
                 let attempt = telemetry::during(&step, relay.attempt(mail)).await;
                 if let Some(fault) = fault(&attempt) {
                     step.failed(fault);

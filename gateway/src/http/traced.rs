@@ -10,8 +10,8 @@ const API: &str = "/v1/";
 
 /// Begins the step of a request, and the trace that it belongs to.
 pub(super) fn begin(request: &Request, parent: Option<TraceParent>, is_server: bool) -> (Step, TraceParent) {
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let Some(route) = route.filter(|route| telemetry::is_on() && route.starts_with(API)) else {
+    let route = if telemetry::is_on() { request.extensions().get::<MatchedPath>() } else { None };
+    let Some(route) = route.map(MatchedPath::as_str).filter(|route| route.starts_with(API)) else {
         return (Step::default(), parent.map_or_else(TraceParent::start, |parent| parent.child()).sampled(false));
     };
     let method = known(request.method());

@@ -184,3 +184,27 @@ impl Drop for Step {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn while_traces_are_off_nothing_is_made() {
+        let never = || -> Cow<'static, str> { panic!("a name was made") };
+        let trace = TraceParent::start();
+        assert!(trace.is_sampled());
+        let (step, entered) = Step::entrance(Some(trace), true, never);
+        assert_eq!((step.trace(), entered.trace_id()), (None, trace.trace_id()));
+        assert!(Step::of(&trace, SpanKind::Internal, never).0.is_none());
+        within(trace, async {
+            let mut step = Step::child(SpanKind::Internal, never);
+            assert!(step.0.is_none());
+            step.set_with("x", || panic!("a value was made"));
+            // Log lines find the trace all the same, also in a step that is not recorded.
+            during(&step, async { assert_eq!(current(), Some(trace)) }).await;
+        })
+        .await;
+        assert_eq!(current(), None);
+    }
+}

@@ -86,6 +86,7 @@ async fn one_verification_is_one_trace_from_the_request_to_the_frame() {
     // Other requests, of which there are none but the tests' own, have traces of their own.
     let ids: BTreeSet<&str> = all.iter().map(|span| span.id.as_str()).collect();
     assert_eq!(ids.len(), all.len());
+    println!("{} steps", ids.len());
 
     let text = collector.text();
     for secret in [asked.id.as_str(), asked.ticket.as_str(), "traced@", "metrics.test"] {
