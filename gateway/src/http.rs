@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, routing};
 use http::{HeaderName, HeaderValue, Method, header};
 use hyper::body::Incoming;
+use otp_nats::telemetry;
 use otp_nats::trace::{self, TraceParent};
 use tower::Service;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -37,6 +38,7 @@ mod language;
 mod page;
 pub(crate) mod paths;
 mod report;
+mod traced;
 
 pub(crate) use check::Body as Guess;
 pub(crate) use create::Body as NewRequest;
@@ -122,15 +124,17 @@ async fn watched(
     let through_proxy = gateway.trusted_proxies.trusts(peer);
     let parent =
         request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(TraceParent::parse);
-    let trace = parent.map_or_else(TraceParent::start, |parent| parent.child());
-    let route = route(request.extensions().get::<MatchedPath>());
     // An application's server stands for all its users; what it may do is limited for the application.
-    let gate = gateway.flood.as_ref().filter(|_| !gateway.is_server(request.headers()));
+    let is_asked = gateway.flood.is_some() || telemetry::is_on();
+    let is_server = is_asked && gateway.is_server(request.headers());
+    let (mut step, trace) = traced::begin(&request, parent, is_server);
+    let route = route(request.extensions().get::<MatchedPath>());
+    let gate = gateway.flood.as_ref().filter(|_| !is_server);
     let passed = gate.map_or(Ok(Level::LEAST), |gate| gate.pass(client));
     let mut response = match passed {
         Ok(flood) => {
             request.extensions_mut().insert(Caller { client, through_proxy, trace, flood });
-            next.run(request).await
+            telemetry::within(trace, next.run(request)).await
         }
         Err(violation) => {
             gateway.verifications.metrics.refused(&violation.policy);
@@ -141,6 +145,7 @@ async fn watched(
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
     }
     let problem = response.extensions().get::<ProblemSlug>().map_or("", |slug| slug.0);
+    traced::end(&mut step, response.status(), problem);
     gateway.verifications.metrics.answered(route, response.status().as_u16(), problem, started.elapsed());
     response
 }

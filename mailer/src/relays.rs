@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use otp_nats::event::Reason;
+use otp_nats::telemetry::{self, SpanKind, Step};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -113,7 +114,13 @@ impl Relays {
                         continue;
                     }
                 }
-                let attempt = relay.attempt(mail).await;
+                let mut step = Step::child(SpanKind::Client, || "smtp".into());
+                step.set_with("otp.relay", || relay.name().to_owned());
+                let attempt = telemetry::during(&step, relay.attempt(mail)).await;
+                if let Some(fault) = fault(&attempt) {
+                    step.failed(fault);
+                }
+                drop(step);
                 self.changed.notify_waiters();
                 match delivery(relay.name(), attempt) {
                     (delivery, Finality::Final) => return delivery,
@@ -180,6 +187,18 @@ fn delivery(relay: &str, attempt: Attempt) -> (Delivery, Finality) {
         Attempt::Busy(reply) => elsewhere(failed(Failure::Busy, Some(reply.to_string()))),
         Attempt::Unavailable(reason) => elsewhere(failed(Failure::Unavailable(reason), None)),
         Attempt::Unsupported(why) => elsewhere(failed(Failure::Refused, Some(why.to_owned()))),
+    }
+}
+
+/// What traces say of an attempt that did not hand the mail over.
+fn fault(attempt: &Attempt) -> Option<&'static str> {
+    match attempt {
+        Attempt::Accepted(_) => None,
+        Attempt::Refused(_) => Some("refused"),
+        Attempt::Unsure(_) => Some("unsure"),
+        Attempt::Busy(_) => Some("busy"),
+        Attempt::Unavailable(_) => Some("unavailable"),
+        Attempt::Unsupported(_) => Some("unsupported"),
     }
 }
 

@@ -7,6 +7,7 @@ use otp_nats::event::{EventError, Reason};
 use otp_nats::keys::KeyList;
 use otp_nats::mask::{mask_address, scrub_reply};
 use otp_nats::request::{DeadLetter, MailRequest};
+use otp_nats::telemetry::{self, SpanKind, Step};
 use otp_nats::trace::TraceParent;
 use otp_nats::work::{Job, Verdict, Worker};
 use otp_nats::{Body, Event, Timestamp, VerificationId, event};
@@ -96,6 +97,26 @@ impl Worker for Mailer {
     }
 
     async fn work(&self, job: Job) -> Verdict {
+        let mut step = Step::from_afar(&job.trace, SpanKind::Consumer, || "process OTP_REQUESTS".into());
+        step.set("messaging.system", "nats");
+        step.set("messaging.operation.name", "process");
+        step.set("messaging.operation.type", "process");
+        step.set("messaging.destination.name", "OTP_REQUESTS");
+        step.set("messaging.consumer.group.name", "mailer");
+        step.set("otp.delivered", i64::from(job.delivered));
+        let job = Job { trace: step.trace().unwrap_or_else(|| job.trace.child()), ..job };
+        let verdict = telemetry::within(job.trace, self.worked(job)).await;
+        step.set("otp.verdict", verdict.as_str());
+        verdict
+    }
+
+    async fn panicked(&self, job: Job) -> Verdict {
+        if job.delivered >= MAX_PANICS { self.give_up_unreadable(&job).await } else { Verdict::RetryAfter(TWIN_PAUSE) }
+    }
+}
+
+impl Mailer {
+    async fn worked(&self, job: Job) -> Verdict {
         let in_work = self.metrics.in_work();
         self.metrics.taken_up(job.delivered);
         let verdict = match Event::from_json(&job.payload) {
@@ -111,12 +132,6 @@ impl Worker for Mailer {
         verdict
     }
 
-    async fn panicked(&self, job: Job) -> Verdict {
-        if job.delivered >= MAX_PANICS { self.give_up_unreadable(&job).await } else { Verdict::RetryAfter(TWIN_PAUSE) }
-    }
-}
-
-impl Mailer {
     async fn take_up(&self, mut task: Task<'_>) -> Verdict {
         let mail = (task.id, task.generation);
         let guard = match self.ledger.enter(mail) {
@@ -166,6 +181,7 @@ impl Mailer {
             now: Timestamp::now(),
             expires_at: task.life.expires_at,
         };
+        let composing = Step::child(SpanKind::Internal, || "compose".into());
         let mail = match self.composer.compose(&request, &occasion) {
             Ok(mail) => mail,
             Err(ComposeFault::Address | ComposeFault::Message) => {
@@ -176,6 +192,7 @@ impl Mailer {
                 return Verdict::RetryAfter(TEMPLATE_PAUSE);
             }
         };
+        drop(composing);
         self.bus.publish_best_effort(&processing, task.trace()).await;
         let mail = self.signer.signed(mail, occasion.now).await;
         match self.relays.deliver(&mail).await {

@@ -15,6 +15,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry;
+
 mod classic;
 mod process;
 
@@ -58,6 +60,7 @@ impl Admin {
     /// Serves until `stop` is cancelled. A service cancels it last, so that its drain can be watched.
     pub async fn run(self, mut registry: Registry, readiness: Arc<dyn Readiness>, stop: CancellationToken) {
         process::register(&mut registry);
+        telemetry::register(&mut registry);
         let router = Router::new()
             .route("/health", routing::get(live))
             .route("/ready", routing::get(ready))

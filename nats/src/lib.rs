@@ -34,6 +34,8 @@ pub mod probe;
 pub mod settings;
 #[cfg(feature = "runtime")]
 pub mod shutdown;
+#[cfg(feature = "runtime")]
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "runtime")]

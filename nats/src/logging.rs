@@ -1,26 +1,35 @@
 //! Logs on standard error.
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{Setting, Settings};
+
+mod traced;
+
+use traced::Traced;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
+    /// For people who look at one thing: a line for each field.
+    Pretty,
     /// One JSON object a line.
     Json,
 }
 
 impl Setting for LogFormat {
-    const FORM: &'static str = "text or json";
+    const FORM: &'static str = "text, pretty or json";
 
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "text" => Ok(Self::Text),
+            "pretty" => Ok(Self::Pretty),
             "json" => Ok(Self::Json),
             _ => Err(String::new()),
         }
@@ -49,13 +58,25 @@ impl LogSettings {
     /// Starts logging. A second call in one process changes nothing.
     pub fn start(&self) {
         let filter = EnvFilter::try_new(directives(&self.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
-        let registry = tracing_subscriber::registry().with(filter);
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        let started = match self.format {
-            LogFormat::Text => registry.with(layer.with_ansi(false)).try_init(),
-            LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-        };
-        drop(started);
+        drop(subscriber(filter, self.format, std::io::stderr).try_init());
+    }
+}
+
+/// What writes lines of this format.
+fn subscriber<W>(filter: EnvFilter, kind: LogFormat, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let registry = tracing_subscriber::registry().with(filter);
+    // No colours: whoever reads this in a file or a collector of logs would see codes.
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    match kind {
+        LogFormat::Text => Box::new(registry.with(layer.map_event_format(|format| Traced { format, kind }))),
+        LogFormat::Pretty => Box::new(registry.with(layer.pretty().map_event_format(|format| Traced { format, kind }))),
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true);
+            Box::new(registry.with(layer.map_event_format(|format| Traced { format, kind })))
+        }
     }
 }
 
@@ -68,3 +89,6 @@ fn directives(filter: &str) -> String {
     let each: Vec<String> = ours.iter().map(|target| format!("{target}={filter}")).collect();
     format!("warn,{}", each.join(","))
 }
+
+#[cfg(test)]
+mod tests;

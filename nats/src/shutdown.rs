@@ -1,7 +1,8 @@
 //! The frame of a service: arguments, settings, logs, signals and the drain.
 //!
 //! The first SIGTERM or SIGINT drains: the service takes nothing new, ends what is under way and returns, within a
-//! deadline. The second signal, or the deadline, ends the process at once.
+//! deadline. The second signal, or the deadline, ends the process at once; what waits of traces is sent before, within two
+//! seconds.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -15,11 +16,16 @@ use tokio_util::sync::CancellationToken;
 use crate::logging::LogSettings;
 use crate::probe::{ProbeFault, probe};
 use crate::settings::{Environment, Faults, Settings, describe};
+use crate::telemetry::{self, TelemetrySettings};
 
 mod core_dumps;
 
 /// Exit code for a fault in arguments or settings (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
+
+/// What runs on threads of its own when all is done is waited for so long. A name that the system's resolver looks up can
+/// keep one for much longer, and nobody waits for it any more. With drain and traces, less than what containers are given.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the frame says of a service.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +42,7 @@ pub struct Service {
 #[derive(Debug, Clone)]
 pub struct FrameSettings {
     log: LogSettings,
+    telemetry: TelemetrySettings,
     drain: Duration,
     core_dumps: bool,
 }
@@ -46,7 +53,8 @@ impl FrameSettings {
         let drain = settings.or("OTP_DRAIN_TIMEOUT", "25s", "Longest drain after SIGTERM");
         let core_dumps =
             settings.or("OTP_CORE_DUMPS", "false", "Whether a crash may write memory, secrets and all, to a disk");
-        Some(Self { log: log?, drain: drain?, core_dumps: core_dumps? })
+        let telemetry = TelemetrySettings::read(settings);
+        Some(Self { log: log?, telemetry: telemetry?, drain: drain?, core_dumps: core_dumps? })
     }
 }
 
@@ -91,7 +99,14 @@ where
     };
     frame.log.start();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(until_drained(service, frame.drain, |drain| run(configuration, drain))),
+        Ok(runtime) => {
+            frame.telemetry.start(service.name, runtime.handle().clone());
+            let ended = runtime.block_on(until_drained(service, frame.drain, |drain| run(configuration, drain)));
+            // Last of all, while the runtime still sends.
+            telemetry::flush();
+            runtime.shutdown_timeout(END_WITHIN);
+            ended
+        }
         Err(error) => {
             tracing::error!(%error, "the async runtime did not start");
             ExitCode::FAILURE

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::random;
+
 /// Name of the header, in HTTP and on the bus.
 pub const HEADER: &str = "traceparent";
 
@@ -16,13 +18,17 @@ pub struct TraceParent {
 impl TraceParent {
     /// A new trace, sampled. Zeros are no valid ids, so random bytes that come out as zero count as one.
     pub fn start() -> Self {
-        Self { trace: u128::from_be_bytes(random()).max(1), span: u64::from_be_bytes(random()).max(1), flags: 1 }
+        Self {
+            trace: u128::from_be_bytes(random::bytes()).max(1),
+            span: u64::from_be_bytes(random::bytes()).max(1),
+            flags: 1,
+        }
     }
 
     /// The same trace with a span of its own.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span: u64::from_be_bytes(random()).max(1), ..*self }
+        Self { span: u64::from_be_bytes(random::bytes()).max(1), ..*self }
     }
 
     /// Reads version 00, and what a later version has in common with it; `None` for everything else.
@@ -42,19 +48,26 @@ impl TraceParent {
         Some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? & 1 })
     }
 
+    /// Whether its steps are recorded.
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// The same, recorded or not.
+    #[must_use]
+    pub fn sampled(self, is_sampled: bool) -> Self {
+        Self { flags: u8::from(is_sampled), ..self }
+    }
+
+    /// The ids of the trace and of the span.
+    pub const fn ids(&self) -> (u128, u64) {
+        (self.trace, self.span)
+    }
+
     /// The trace id as logs show it: 32 hexadecimal digits.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
     }
-}
-
-/// Random bytes, or zeros when the system has none: a trace id is no secret.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes = [0; N];
-    }
-    bytes
 }
 
 impl fmt::Display for TraceParent {

@@ -51,7 +51,7 @@ pub struct Job {
     pub seq: u64,
     /// When the stream took it.
     pub stored_at: Timestamp,
-    /// The trace that it belongs to, or a new one.
+    /// What asked for it in its trace, or a new trace.
     pub trace: TraceParent,
 }
 
@@ -71,6 +71,17 @@ pub enum Verdict {
     RetryAfter(Duration),
     /// It leaves the stream undone; a dead letter was written before.
     GiveUp,
+}
+
+impl Verdict {
+    /// The name that traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::RetryAfter(_) => "retry",
+            Self::GiveUp => "give-up",
+        }
+    }
 }
 
 /// What works on requests.
@@ -153,7 +164,7 @@ async fn acknowledge(message: &jetstream::Message, verdict: Verdict) {
 fn job(message: &jetstream::Message, doubtful: bool) -> Option<Job> {
     let info = message.info().ok()?;
     let header = message.headers.as_ref().and_then(|headers| headers.get(trace::HEADER));
-    let trace = header.and_then(|value| TraceParent::parse(value.as_str())).map(|parent| parent.child());
+    let trace = header.and_then(|value| TraceParent::parse(value.as_str()));
     Some(Job {
         payload: message.payload.clone(),
         subject: message.subject.to_string(),

@@ -267,7 +267,9 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), Closing> {
-        in_time(self.shared.times, self.socket.flush()).await
+        let flushed = in_time(self.shared.times, self.socket.flush()).await;
+        self.subscriptions.written();
+        flushed
     }
 }
 

@@ -14,7 +14,8 @@ use async_nats::jetstream::{self, stream as jetstream_stream};
 use futures_util::StreamExt;
 use otp_nats::bus::{Bus, jittered};
 use otp_nats::event::EventError;
-use otp_nats::{Timestamp, stream, subject};
+use otp_nats::trace::{self, TraceParent};
+use otp_nats::{Timestamp, stream, subject, telemetry};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
@@ -169,7 +170,7 @@ fn start(state: &jetstream_stream::State, hub: &Hub, ring_events: usize) -> u64 
 }
 
 fn read(message: &jetstream::Message, seq: u64, metrics: &Metrics) -> Option<Arc<Notice>> {
-    match Notice::read(seq, &message.payload) {
+    match Notice::read_traced(seq, &message.payload, traced(message)) {
         // JetStream stores its answers wherever they are to be sent: a user who may read one event can have it stored
         // under the subject of another.
         Ok(notice) if subject::event(notice.kind, &notice.id) != message.subject.as_str() => {
@@ -187,6 +188,12 @@ fn read(message: &jetstream::Message, seq: u64, metrics: &Metrics) -> Option<Arc
             None
         }
     }
+}
+
+/// What told of an event, if that is recorded.
+fn traced(message: &jetstream::Message) -> Option<TraceParent> {
+    let headers = message.headers.as_ref().filter(|_| telemetry::is_on())?;
+    TraceParent::parse(headers.get(trace::HEADER)?.as_str()).filter(TraceParent::is_sampled)
 }
 
 fn stored_at(info: &jetstream::message::Info<'_>) -> Timestamp {

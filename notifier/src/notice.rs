@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use otp_nats::event::{Envelope, EventError};
+use otp_nats::telemetry::{SpanKind, Step};
+use otp_nats::trace::TraceParent;
 use otp_nats::{EventKind, Timestamp, VerificationId};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -21,6 +23,8 @@ pub(crate) struct Notice {
     pub(crate) generation: u32,
     /// The same for an event that the servers have stored twice, and for no other.
     pub(crate) fingerprint: u64,
+    /// What told of it, in its trace, if that is recorded. Boxed: where traces are off no entry of the ring is larger.
+    pub(crate) trace: Option<Box<TraceParent>>,
     /// The text of the frame.
     pub(crate) frame: Utf8Bytes,
 }
@@ -31,13 +35,34 @@ impl Notice {
     /// # Errors
     /// As [`Envelope::from_json`] and [`Envelope::kind`].
     pub(crate) fn read(seq: u64, payload: &[u8]) -> Result<Arc<Self>, EventError> {
+        Self::read_traced(seq, payload, None)
+    }
+
+    /// As [`Notice::read`], for one whose delivery is a step of this trace.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn read_traced(seq: u64, payload: &[u8], trace: Option<TraceParent>) -> Result<Arc<Self>, EventError> {
         let envelope = Envelope::from_json(payload)?;
         let (id, kind, at, data) = (envelope.id, envelope.kind()?, envelope.at, envelope.data.get());
         let frame = format!(r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
         let mut hasher = DefaultHasher::new();
         payload.hash(&mut hasher);
         let fingerprint = hasher.finish();
-        Ok(Arc::new(Self { seq, id, kind, generation: envelope.generation, fingerprint, frame: frame.into() }))
+        let (generation, trace) = (envelope.generation, trace.map(Box::new));
+        Ok(Arc::new(Self { seq, id, kind, generation, fingerprint, trace, frame: frame.into() }))
+    }
+
+    /// The step of telling a client of it, which ends when it is dropped.
+    pub(crate) fn told(&self) -> Step {
+        let Some(trace) = &self.trace else { return Step::default() };
+        let mut step = Step::from_afar(trace, SpanKind::Consumer, || format!("deliver otp.{}", self.kind).into());
+        step.set("messaging.system", "nats");
+        step.set("messaging.operation.name", "deliver");
+        step.set("messaging.operation.type", "process");
+        step.set("messaging.destination.name", "OTP_EVENTS");
+        step.set("network.protocol.name", "websocket");
+        step
     }
 }
 

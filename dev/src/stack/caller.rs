@@ -17,7 +17,7 @@ const CONFINED: [(&str, &[Part]); 7] = [
     ("OTP_REDIS_PASSWORD", &[Part::Gateway]),
 ];
 
-/// The `OTP_` variables that whoever starts the stack has set, without those of the tool itself.
+/// The `OTP_` variables, and OpenTelemetry's, that whoever starts the stack has set, without those of the tool itself.
 #[derive(Debug, Clone, Default)]
 pub struct CallerVariables(BTreeMap<String, String>);
 
@@ -25,7 +25,8 @@ impl CallerVariables {
     /// Keeps what concerns the services. An empty variable counts as unset, as it does for them.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let concerns = |name: &str, value: &str| {
-            name.starts_with("OTP_")
+            // A service's name in traces is its own: one for all three would make one of them.
+            (name.starts_with("OTP_") || (name.starts_with("OTEL_") && name != "OTEL_SERVICE_NAME"))
                 && !name.starts_with("OTP_DEV_")
                 && !OWNED.contains(&name)
                 && !value.trim().is_empty()

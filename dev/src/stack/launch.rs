@@ -24,7 +24,7 @@ pub(super) struct Launch {
     pub(super) instance: Instance,
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<OsString>,
-    /// All `OTP_` variables of the process; those of the tool itself are not passed on.
+    /// All `OTP_` and `OTEL_` variables of the process; those of the tool itself are not passed on.
     pub(super) environment: BTreeMap<String, String>,
     /// `NAME=directory`, by which the process is recognised later.
     pub(super) marker: String,
@@ -41,7 +41,7 @@ impl Launch {
         let log = self.open_log().with_context(|| format!("{} can't be written", self.log.display()))?;
         let mut command = bound_to_parent(&self.program);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("OTP_") {
+            if ["OTP_", "OTEL_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
                 command.env_remove(name);
             }
         }

@@ -17,6 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::observability::collector::Collector;
 use crate::support::{Asked, Socket, System, VERIFICATIONS, code_in, eventually, other_code, report_link_in, send};
 use misplaced::AppKeys;
 use quoting::quoting;
@@ -24,6 +25,7 @@ use search::Secrets;
 
 /// So many digits are in no time stamp and in no count by chance.
 const CODE_LENGTH: usize = 10;
+const COLLECTOR_KEY: &str = "Milliways-Table-For-Two";
 const KEY_SETTINGS: [&str; 4] = ["OTP_SEAL_KEYS", "OTP_TICKET_KEYS", "OTP_HASH_KEYS", "OTP_SIGNING_KEYS"];
 
 /// An application that is known by its keys alone.
@@ -40,8 +42,9 @@ fn application(folder: &Path) -> AppKeys {
 }
 
 /// A system whose every part logs all it can; keys are in files, as they should be.
-async fn talkative(folder: &Path) -> System {
+async fn talkative(folder: &Path, collector: &str) -> System {
     let apps = folder.join("apps.toml").display().to_string();
+    let headers = folder.join("headers").display().to_string();
     System::with(|options| {
         options.caller.set("OTP_APPS_FILE", &apps);
         options.caller.set("OTP_CORE_DUMPS", "true");
@@ -60,6 +63,8 @@ async fn talkative(folder: &Path) -> System {
             ("OTP_LIMIT_RECIPIENT", "off"),
             ("OTP_RESEND_COOLDOWN", "0"),
             ("OTP_CLOSE_SPREAD", "500ms"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
+            ("OTEL_EXPORTER_OTLP_HEADERS_FILE", &headers),
         ];
         for (name, value) in set {
             options.caller.set(name, value);
@@ -72,8 +77,11 @@ async fn talkative(folder: &Path) -> System {
 async fn nothing_that_is_written_down_holds_a_secret() {
     let folder = tempfile::tempdir().expect("a directory");
     let app = application(folder.path());
-    let mut system = talkative(folder.path()).await;
+    let (collector, url) = Collector::start().await;
+    std::fs::write(folder.path().join("headers"), format!("authorization=Bearer%20{COLLECTOR_KEY}")).expect("written");
+    let mut system = talkative(folder.path(), &url).await;
     let mut secrets = Secrets::default();
+    secrets.add("what lets one in at the collector", COLLECTOR_KEY);
     proved(&system, &mut secrets).await;
     faulty_clients(&system, &mut secrets).await;
     reported(&system, &mut secrets).await;
@@ -91,6 +99,8 @@ async fn nothing_that_is_written_down_holds_a_secret() {
     traces::in_metrics(&system, &secrets).await;
     let logs = Part::SERVICES.map(|part| system.stack.log(part));
     let dir = system.end().await;
+    // All of them are there now: services send what waits when they end.
+    traces::in_traces(&collector.text(), &secrets);
     for log in logs {
         let text = std::fs::read_to_string(&log).expect("a log");
         assert!(text.contains("TRACE"), "{} does not log all it can", log.display());

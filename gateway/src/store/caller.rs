@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use otp_nats::telemetry::{SpanKind, Step};
 use redis::{RedisError, Value};
 use tokio::time::Instant;
 
@@ -49,7 +50,13 @@ impl Caller {
     /// The answer to a call, within [`PATIENCE`].
     pub(super) async fn run(&self, call: &Call) -> Result<Vec<Value>, StoreFault> {
         let started = Instant::now();
+        let mut step = Step::child(SpanKind::Client, || format!("redis {}", call.name()).into());
+        step.set("db.system.name", "redis");
+        step.set("db.stored_procedure.name", call.name());
         let answer = self.answer(call).await;
+        if answer.is_err() {
+            step.failed("unavailable");
+        }
         self.metrics.called(call.name(), answer.is_ok(), started.elapsed());
         answer
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use otp_nats::telemetry::{SpanKind, Step};
 use otp_nats::ticket::Ticket;
 use otp_nats::{Timestamp, VerificationId};
 use secrecy::{ExposeSecret, SecretString};
@@ -68,7 +69,10 @@ impl Verifications {
             return Ok(());
         }
         let started = Instant::now();
+        let mut step = Step::child(SpanKind::Client, || "dns".into());
         let verdict = self.domains.verdict(domain).await;
+        step.set("otp.dns.verdict", verdict.as_str());
+        drop(step);
         self.metrics.dns(verdict, started.elapsed());
         let refused = self.dns_policy == DnsPolicy::Enforce && !verdict.accepts_mail();
         if refused { Err(Problem::UndeliverableDomain) } else { Ok(()) }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use otp_nats::telemetry::{SpanKind, Step};
 use tokio::time::Instant;
 
 use super::Phase;
@@ -29,7 +30,9 @@ impl Stopwatch {
     /// Waits for a step and tells how long it took.
     pub(super) async fn time<T>(&self, phase: Phase, step: impl Future<Output = T>) -> T {
         let started = Instant::now();
+        let traced = Step::child(SpanKind::Client, || format!("smtp {}", phase.label()).into());
         let done = step.await;
+        drop(traced);
         if let Some(told) = &self.0 {
             told(phase, started.elapsed());
         }

@@ -46,12 +46,7 @@ impl BusMetrics {
     }
 
     pub(super) fn published(&self, event: EventKind, fault: Option<PublishFault>, took: Duration) {
-        let outcome = match fault {
-            None => "stored",
-            Some(PublishFault::Full) => "full",
-            Some(PublishFault::Refused) => "refused",
-            Some(PublishFault::Unavailable) => "unavailable",
-        };
+        let outcome = fault.map_or("stored", PublishFault::as_str);
         self.published.get_or_create(&Outcome { event: event.as_str(), outcome }).inc();
         self.acknowledged.observe(took.as_secs_f64());
     }

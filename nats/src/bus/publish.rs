@@ -15,6 +15,7 @@ use super::{Bus, jittered};
 use crate::event::Event;
 use crate::request::DeadLetter;
 use crate::subject;
+use crate::telemetry::{SpanKind, Step};
 use crate::trace::{self, TraceParent};
 
 /// One attempt of a publish waits so long for its acknowledgement: longer than any healthy server takes, short enough
@@ -38,6 +39,17 @@ pub enum PublishFault {
     /// No acknowledgement came in time.
     #[error("no acknowledgement in time")]
     Unavailable,
+}
+
+impl PublishFault {
+    /// The name that metrics and traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }
 
 /// What JetStream said of a stored message.
@@ -72,10 +84,20 @@ impl Bus {
     /// # Errors
     /// [`PublishFault`], as its variants say.
     pub async fn publish(&self, event: &Event, trace: &TraceParent, within: Duration) -> Result<Stored, PublishFault> {
+        let mut step = Step::of(trace, SpanKind::Producer, || format!("publish otp.{}", event.kind()).into());
+        step.set("messaging.system", "nats");
+        step.set("messaging.operation.name", "publish");
+        step.set("messaging.operation.type", "send");
+        // Never the subject itself: the id of a verification is in it.
+        step.set_with("messaging.destination.template", || format!("otp.{}.{{id}}", event.kind()));
+        let trace = &step.trace().unwrap_or(*trace);
         let message =
             Outgoing { subject: event.subject(), headers: headers(event, trace), payload: event.to_json().into() };
         let started = Instant::now();
         let result = self.acknowledged(&message, within).await;
+        if let Err(fault) = &result {
+            step.failed(fault.as_str());
+        }
         self.metrics.published(event.kind(), result.as_ref().err().copied(), started.elapsed());
         result
     }
@@ -102,7 +124,16 @@ impl Bus {
         let payload = serde_json::to_vec(letter).map_err(|_| PublishFault::Refused)?;
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, letter.message_id().as_str());
-        self.acknowledged(&Outgoing { subject, headers, payload: payload.into() }, within).await
+        let mut step = Step::child(SpanKind::Producer, || "publish otp.dead".into());
+        step.set("messaging.system", "nats");
+        step.set("messaging.operation.name", "publish");
+        step.set("messaging.operation.type", "send");
+        step.set("messaging.destination.name", "OTP_DEAD");
+        let result = self.acknowledged(&Outgoing { subject, headers, payload: payload.into() }, within).await;
+        if let Err(fault) = &result {
+            step.failed(fault.as_str());
+        }
+        result
     }
 
     async fn acknowledged(&self, message: &Outgoing, within: Duration) -> Result<Stored, PublishFault> {

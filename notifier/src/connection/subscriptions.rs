@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use otp_nats::telemetry::Step;
 use otp_nats::ticket::{Ticket, TicketError};
 use otp_nats::{Timestamp, VerificationId};
 use tokio::time::Instant;
@@ -37,6 +38,8 @@ pub(super) enum Heard {
 pub(super) struct Subscriptions {
     outbox: Outbox,
     list: Vec<Subscription>,
+    /// Steps of traces that end when the frames are written.
+    steps: Vec<Step>,
     /// Counts the subscriptions, so that a late history finds the one that asked.
     next: u32,
 }
@@ -54,7 +57,12 @@ struct Subscription {
 
 impl Subscriptions {
     pub(super) const fn new(outbox: Outbox) -> Self {
-        Self { outbox, list: Vec::new(), next: 0 }
+        Self { outbox, list: Vec::new(), steps: Vec::new(), next: 0 }
+    }
+
+    /// The frames that were given out are written.
+    pub(super) fn written(&mut self) {
+        self.steps = Vec::new();
     }
 
     /// Whether one is open whose verification goes on.
@@ -147,7 +155,7 @@ impl Subscriptions {
         shared.hub.listen(id, &self.outbox);
         let since = ticket.requested_at;
         if let Some((cut, events)) = shared.histories.at_once(&id, since) {
-            say(shared, &subscription.timeline.history(cut, events), frames);
+            say(shared, &subscription.timeline.history(cut, events), frames, &mut self.steps);
         } else {
             let (shared, outbox) = (Arc::clone(shared), self.outbox.clone());
             let tasks = shared.tasks.clone();
@@ -184,7 +192,7 @@ impl Subscriptions {
                     return Ok(());
                 };
                 let due = subscription.timeline.live(notice).map_err(|_| Closing::Slow)?;
-                say(shared, due.as_slice(), frames);
+                say(shared, due.as_slice(), frames, &mut self.steps);
             }
             Delivery::History(history) => {
                 let History { id, subscription: number, events } = *history;
@@ -195,7 +203,7 @@ impl Subscriptions {
                     frames.push(ErrorCode::Unavailable.frame(Some(&id)));
                     return Err(Closing::Unavailable);
                 };
-                say(shared, &subscription.timeline.history(cut, events), frames);
+                say(shared, &subscription.timeline.history(cut, events), frames, &mut self.steps);
             }
             Delivery::Nudge => {}
         }
@@ -250,7 +258,8 @@ impl Subscriptions {
     }
 }
 
-fn say(shared: &Shared, notices: &[Arc<Notice>], frames: &mut Vec<Utf8Bytes>) {
+fn say(shared: &Shared, notices: &[Arc<Notice>], frames: &mut Vec<Utf8Bytes>, steps: &mut Vec<Step>) {
+    steps.extend(notices.iter().map(|notice| notice.told()).filter(|step| step.trace().is_some()));
     shared.metrics.delivered.inc_by(notices.len() as u64);
     frames.extend(notices.iter().map(|notice| notice.frame.clone()));
 }

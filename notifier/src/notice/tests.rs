@@ -53,5 +53,13 @@ pub(crate) fn notice(id: VerificationId, seq: u64) -> Arc<Notice> {
 
 /// An event for other modules' tests.
 pub(crate) fn notice_of(id: VerificationId, seq: u64, kind: EventKind, generation: u32) -> Arc<Notice> {
-    Arc::new(Notice { seq, id, kind, generation, fingerprint: seq, frame: Utf8Bytes::from("x".repeat(100)) })
+    Arc::new(Notice {
+        seq,
+        id,
+        kind,
+        generation,
+        fingerprint: seq,
+        trace: None,
+        frame: Utf8Bytes::from("x".repeat(100)),
+    })
 }

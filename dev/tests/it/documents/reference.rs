@@ -32,7 +32,9 @@ struct Described {
 fn described(help: &str) -> Vec<Described> {
     let (mut found, mut lines) = (Vec::new(), help.lines());
     while let Some(line) = lines.next() {
-        let Some((name, default)) = line.trim().split_once("  [").filter(|(name, _)| name.starts_with("OTP_")) else {
+        let Some((name, default)) =
+            line.trim().split_once("  [").filter(|(name, _)| name.starts_with("OTP_") || name.starts_with("OTEL_"))
+        else {
             continue;
         };
         found.push(Described {
@@ -113,7 +115,7 @@ fn the_page_of_settings_is_what_the_services_say() {
 fn named(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let mut found = BTreeSet::new();
-    for (at, _) in text.match_indices("OTP_") {
+    for (at, _) in ["OTP_", "OTEL_"].iter().flat_map(|start| text.match_indices(start)) {
         let before = text.get(..at).and_then(|text| text.chars().next_back());
         let rest = text.get(at..).unwrap_or_default();
         let name: String = rest.chars().take_while(|c| is_part(*c)).collect();
@@ -135,7 +137,13 @@ fn no_page_and_no_file_of_containers_names_a_setting_that_does_not_exist() {
     }
     let root = workspace::root();
     let mut files: Vec<Page> = pages();
-    for name in ["compose.yaml", "compose.cluster.yaml", "compose.tls.yaml", "docs/deploy/kubernetes.yaml"] {
+    for name in [
+        "compose.yaml",
+        "compose.cluster.yaml",
+        "compose.tls.yaml",
+        "compose.observe.yaml",
+        "docs/deploy/kubernetes.yaml",
+    ] {
         let page = Page::at(name);
         // What compose itself is told: `${NAME:-default}`.
         known.extend(
@@ -168,8 +176,8 @@ fn no_page_and_no_file_of_containers_names_a_setting_that_does_not_exist() {
 
 #[test]
 fn settings_are_found_where_they_are_named() {
-    let text = "`OTP_A`, OTP_B=1, OTP_C_*, XOTP_D, ${OTP_E:-x} OTP_";
-    assert_eq!(named(text).into_iter().collect::<Vec<_>>(), ["OTP_A", "OTP_B", "OTP_E"]);
+    let text = "`OTP_A`, OTP_B=1, OTP_C_*, XOTP_D, ${OTP_E:-x} OTP_ OTEL_F";
+    assert_eq!(named(text).into_iter().collect::<Vec<_>>(), ["OTEL_F", "OTP_A", "OTP_B", "OTP_E"]);
     let help = "  OTP_A (or OTP_A_FILE)  [required]\n      What: form\n  OTP_B  [default a|b]\n      Else: x\n";
     let read = described(help);
     assert!(read[0].file && read[0].name == "OTP_A" && read[0].about == "What: form");

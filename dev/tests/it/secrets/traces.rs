@@ -48,6 +48,14 @@ fn text(value: &redis::Value) -> String {
     }
 }
 
+/// What a collector of traces was sent.
+pub(super) fn in_traces(text: &str, secrets: &Secrets) {
+    assert!(text.contains("POST /v1/verifications") && text.contains("deliver otp.sent"), "there are no traces");
+    assert!(!text.contains("secrets.test"), "not even a domain");
+    let found = secrets.found_in(text);
+    assert!(found.is_empty(), "traces hold {found:#?}");
+}
+
 /// The metrics of every service.
 pub(super) async fn in_metrics(system: &System, secrets: &Secrets) {
     for part in Part::SERVICES {
