@@ -1,9 +1,9 @@
 //! The program `otp-gateway`.
 
-use std::alloc::System;
 use std::path::Path;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use otp_gateway::apps::key;
 use otp_gateway::{Config, Server, description, keys, lists};
 use otp_nats::settings::ProcessEnvironment;
@@ -12,7 +12,7 @@ use zeroizing_alloc::ZeroAlloc;
 
 /// Memory is wiped when it is given back: buffers, parsers and templates that know of no secrets hold copies of some.
 #[global_allocator]
-static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+static MEMORY: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 const SERVICE: Service = Service {
     name: "otp-gateway",

@@ -1,8 +1,8 @@
 //! The program `otp-mailer`.
 
-use std::alloc::System;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use otp_mailer::dkim::command;
 use otp_mailer::service::Service;
 use otp_mailer::settings::MailerSettings;
@@ -13,7 +13,7 @@ use zeroizing_alloc::ZeroAlloc;
 
 /// Memory is wiped when it is given back: buffers, parsers and templates that know of no secrets hold copies of some.
 #[global_allocator]
-static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+static MEMORY: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 fn main() -> ExitCode {
     let service = shutdown::Service {

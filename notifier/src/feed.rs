@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy, pull};
 use async_nats::jetstream::{self, stream as jetstream_stream};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use otp_nats::bus::{Bus, jittered};
 use otp_nats::event::EventError;
 use otp_nats::trace::{self, TraceParent};
@@ -24,6 +24,8 @@ use crate::notice::Notice;
 
 /// One pull asks for so many events; a lost one repeats at most these.
 const BATCH: usize = 512;
+/// So many events that have come are taken at once, before anything else is looked at.
+const AT_ONCE: usize = 64;
 /// One pull stays open so long.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 /// Without events the server says so often that it is still there; twice this without a word is a loss.
@@ -102,26 +104,42 @@ async fn consume(bus: &Bus, hub: &Hub, metrics: &Metrics, ring_events: usize, st
                 hub.set_state(bus.is_connected(), caught_up);
             }
             next = messages.next() => {
-                let message = match next {
-                    Some(Ok(message)) => message,
-                    Some(Err(error)) => return Broken::Pull(error.to_string()),
-                    None => return Broken::Pull("it ended".to_owned()),
-                };
-                let Ok(info) = message.info() else { return Broken::Gap };
-                if info.consumer_sequence != expected {
-                    return Broken::Gap;
-                }
-                expected += 1;
-                hub.deliver(info.stream_sequence, read(&message, info.stream_sequence, metrics), stored_at(&info));
-                metrics.feed_seq.set(i64::try_from(info.stream_sequence).unwrap_or(i64::MAX));
-                metrics.feed_lag.set(i64::try_from(info.pending).unwrap_or(i64::MAX));
-                if !caught_up && info.pending <= NEARLY {
-                    caught_up = true;
-                    hub.set_state(true, true);
+                let mut next = next;
+                for room in (0..AT_ONCE).rev() {
+                    match deliver(next, &mut expected, hub, metrics) {
+                        Ok(left) if !caught_up && left <= NEARLY => {
+                            caught_up = true;
+                            hub.set_state(true, true);
+                        }
+                        Ok(_) => {}
+                        Err(broken) => return broken,
+                    }
+                    let Some(more) = (room > 0).then(|| messages.next().now_or_never()).flatten() else { break };
+                    next = more;
                 }
             }
         }
     }
+}
+
+/// Gives the hub what has come; how many events the stream then has beyond it.
+fn deliver(
+    next: Option<Result<jetstream::Message, pull::MessagesError>>,
+    expected: &mut u64,
+    hub: &Hub,
+    metrics: &Metrics,
+) -> Result<u64, Broken> {
+    let message = next.ok_or_else(|| Broken::Pull("it ended".to_owned()))?;
+    let message = message.map_err(|error| Broken::Pull(error.to_string()))?;
+    let info = message.info().map_err(|_| Broken::Gap)?;
+    if info.consumer_sequence != *expected {
+        return Err(Broken::Gap);
+    }
+    *expected += 1;
+    hub.deliver(info.stream_sequence, read(&message, info.stream_sequence, metrics), stored_at(&info));
+    metrics.feed_seq.set(i64::try_from(info.stream_sequence).unwrap_or(i64::MAX));
+    metrics.feed_lag.set(i64::try_from(info.pending).unwrap_or(i64::MAX));
+    Ok(info.pending)
 }
 
 /// Makes a consumer behind the last sequence seen, or, at the first start, so far back as the ring reaches. Also gives

@@ -1,8 +1,8 @@
 //! `otp-notifier`: see the library.
 
-use std::alloc::System;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use otp_nats::settings::ProcessEnvironment;
 use otp_nats::shutdown::{Service, run_service};
 use otp_notifier::{Notifier, NotifierSettings};
@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 
 /// Memory is wiped when it is given back: buffers, parsers and templates that know of no secrets hold copies of some.
 #[global_allocator]
-static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+static MEMORY: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 const SERVICE: Service =
     Service { name: "otp-notifier", about: "verification events to WebSocket clients", commands: "" };

@@ -1,5 +1,6 @@
 //! An event as clients get it: read and encoded once, however many listen.
 
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use otp_nats::trace::TraceParent;
 use otp_nats::{EventKind, Timestamp, VerificationId};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// What a frame has beside `data`, with room for the longest kind and sequence: so that it is written in one go.
+const OTHER_OCTETS: usize = 152;
 
 /// One event of one verification with the frame that says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,10 @@ impl Notice {
     pub(crate) fn read_traced(seq: u64, payload: &[u8], trace: Option<TraceParent>) -> Result<Arc<Self>, EventError> {
         let envelope = Envelope::from_json(payload)?;
         let (id, kind, at, data) = (envelope.id, envelope.kind()?, envelope.at, envelope.data.get());
-        let frame = format!(r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
+        let mut frame = String::with_capacity(data.len() + OTHER_OCTETS);
+        let written =
+            write!(frame, r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
+        debug_assert!(written.is_ok(), "a string takes everything");
         let mut hasher = DefaultHasher::new();
         payload.hash(&mut hasher);
         let fingerprint = hasher.finish();

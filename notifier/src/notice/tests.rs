@@ -16,6 +16,13 @@ fn every_golden_event_is_forwarded_with_its_data_untouched() {
 }
 
 #[test]
+fn the_longest_frame_is_written_in_one_go() {
+    let payload = br#"{"v":1,"id":"abcdefghijklmnopqrstuvwxyz234567abcdefgh","event":"superseded","at":"2026-01-02T03:04:05.678Z","generation":1,"data":{}}"#;
+    let notice = Notice::read(u64::MAX, payload).unwrap();
+    assert_eq!(notice.frame.len(), "{}".len() + OTHER_OCTETS);
+}
+
+#[test]
 fn what_is_stored_twice_has_one_fingerprint() {
     let golden: serde_json::Value = serde_json::from_str(include_str!("../../../nats/golden/events.json")).unwrap();
     let read =

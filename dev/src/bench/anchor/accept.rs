@@ -32,7 +32,7 @@ const HASH_OCTETS: usize = 43;
 /// Octets of what the gateway keeps of a request, sealed.
 const RECORD_OCTETS: usize = 150;
 /// Octets of what it gives to the mailer, sealed.
-const PAYLOAD_OCTETS: usize = 450;
+const PAYLOAD_OCTETS: usize = 636;
 /// Octets of a 202.
 const ANSWER_OCTETS: usize = 400;
 
