@@ -40,6 +40,9 @@ use report::{Measured, Report};
 
 pub use anchor::{COMMAND as ANCHOR_COMMAND, serve as serve_anchor};
 
+/// Octets of what the gateway gives to the mailer, with which an anchor's message is as long as one of ours in the stream.
+const PAYLOAD_OCTETS: usize = 636;
+
 /// How and what to measure.
 #[derive(Debug, Clone)]
 pub struct Settings {

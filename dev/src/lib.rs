@@ -1,5 +1,6 @@
 //! `cargo dev`: the local stack, its system tests and its benchmarks.
 
+mod accepted;
 pub mod backends;
 pub mod bench;
 pub mod certificates;

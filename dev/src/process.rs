@@ -74,6 +74,13 @@ pub fn belongs_to(pid: u32, program: &str, marker: &str, dir: &Path) -> bool {
     })
 }
 
+/// A line of `/proc/PID/status` in KiB, as `VmRSS` or `VmHWM`; `None` where there is no `/proc` or no such process.
+pub(crate) fn memory_kib(pid: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
 /// The environment that a process was started with; `None` where there is no `/proc`, or it is another user's.
 pub fn variables(pid: u32) -> Option<Vec<(String, String)>> {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;

@@ -8,7 +8,7 @@ use otp_nats::stream;
 
 use super::Bench;
 use super::anchor::Anchor;
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use super::http::{Heard, Load, post};
 use super::usage::{Usage, Used};
 use crate::process::Signal;
@@ -140,7 +140,7 @@ pub(super) fn servers(stack: &Stack) -> Vec<(String, u32)> {
 async fn stored_octets(stack: &Stack) -> Result<f64> {
     let jetstream = jetstream::new(stack.file().connect_nats().await?);
     let state = jetstream.get_stream(stream::REQUESTS).await?.get_info().await?.state;
-    Ok(u32::try_from(state.bytes).map_or(f64::NAN, f64::from) / u32::try_from(state.messages).map_or(1.0, f64::from))
+    Ok(float(state.bytes) / float(state.messages))
 }
 
 /// Empties the streams: nobody takes the requests up.

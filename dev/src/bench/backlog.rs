@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::Bench;
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use super::mail::{MAILS, alone, measure};
-use super::requests::{Requests, float};
+use super::requests::Requests;
 use super::tools::Sink;
 
 /// Requests that wait.
@@ -61,13 +61,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
                     "the first of {many} after {:.2} s, the last after {:.1} s; {}",
                     backlog.first,
                     backlog.last,
-                    used.told(float(u64::try_from(many)?)?)
+                    used.told(float(many))
                 ),
                 format!(
                     "with {few}: {:.0}/s before, {:.0}/s after; {}; at most {:.1} MB",
                     own.rate,
                     again.rate,
-                    own_used.told(float(u64::try_from(few)?)?),
+                    own_used.told(float(few)),
                     own.memory_most
                 ),
             ],

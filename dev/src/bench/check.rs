@@ -8,15 +8,15 @@ use futures_util::StreamExt as _;
 use otp_nats::VerificationId;
 use otp_nats::id::TAG_LENGTH;
 use redis::Value;
-use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Bench;
 use super::accept::{CONNECTIONS, alone, forget, requests, servers};
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use super::http::{Connection, Load, post};
 use super::usage::Usage;
+use crate::accepted::Accepted;
 use crate::stack::{Part, StackFile};
 
 /// Verifications that are guessed at in a run.
@@ -32,11 +32,6 @@ pub(super) const ROWS: &[Row] = &[Row {
     target: Target::TimesAtLeast(0.15),
 }];
 
-#[derive(Deserialize)]
-struct Accepted {
-    id: VerificationId,
-}
-
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
     let stack = alone(bench, &[("OTP_MAX_ATTEMPTS", "10"), ("OTP_CODE_LENGTH", "8")]).await?;
     let (address, file) = (stack.address(Part::Gateway)?, stack.file());
@@ -51,7 +46,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
         let (before, usage) = (calls(&file).await?, Usage::start(processes())?);
         let heard = load.each(guesses).await?.only(422)?;
         let (used, after) = (usage.end()?, calls(&file).await?);
-        let trips = f64::from(u32::try_from(after - before)?) / heard.count(422);
+        let trips = float(after - before) / heard.count(422);
         ensure!(trips < 1.1, "a check takes {trips:.2} calls of Redis");
         let ids = Arc::new(ask_for(address, bench.scaled(VERIFICATIONS)).await?);
         let anchor = call.repeat(&file, ids).await?;
@@ -186,7 +181,7 @@ impl Call {
         while let Some(done) = tasks.join_next().await {
             done??;
         }
-        Ok(f64::from(u32::try_from(count)?) / started.elapsed().as_secs_f64())
+        Ok(float(count) / started.elapsed().as_secs_f64())
     }
 }
 

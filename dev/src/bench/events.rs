@@ -1,6 +1,5 @@
 //! Verifications that nobody asked for, and their events: what the notifier sees of the rest of the system.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +7,16 @@ use anyhow::{Context as _, Result};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream;
+use async_nats::jetstream::context::PublishAckFuture;
 use futures_util::future::try_join_all;
 use otp_nats::event::Body;
-use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
 use otp_nats::ticket::Ticket;
 use otp_nats::trace::{self, TraceParent};
 use otp_nats::{Event, Timestamp, VerificationId};
 use serde_json::json;
 
+use super::requests;
 use super::watchers::message;
 use crate::stack::Stack;
 
@@ -35,14 +35,14 @@ pub(super) struct Verifications {
 impl Verifications {
     /// Fresh ones, with tickets that the notifier of this stack believes.
     pub(super) fn of(stack: &Stack) -> Result<Self> {
-        Ok(Self { run: rand::random(), keys: Arc::new(ticket_keys(stack.dir())?) })
+        Ok(Self {
+            run: rand::random(),
+            keys: Arc::new(stack.keys("OTP_TICKET_KEYS")?.parse().ok().context("the stack's keys")?),
+        })
     }
 
     pub(super) fn id(&self, number: usize) -> VerificationId {
-        let (mut tag, mut nonce) = ([0; 10], [0; 10]);
-        tag.iter_mut().zip(number.to_be_bytes()).for_each(|(place, octet)| *place = octet);
-        nonce.iter_mut().zip(self.run.to_be_bytes()).for_each(|(place, octet)| *place = octet);
-        VerificationId::from_parts(&IdParts { tag, nonce, check: [0; 5] })
+        requests::id(self.run, u64::try_from(number).unwrap_or(u64::MAX))
     }
 
     /// The message that asks for the events of one, or for those after a sequence.
@@ -73,10 +73,12 @@ impl Verifications {
     }
 }
 
-fn ticket_keys(stack: &Path) -> Result<KeyList> {
-    let text = std::fs::read_to_string(stack.join("keys.env")).context("the stack's keys")?;
-    let keys = text.lines().find_map(|line| line.strip_prefix("OTP_TICKET_KEYS=")).context("no ticket keys")?;
-    keys.parse().ok().context("ticket keys")
+/// Sends an event to its stream as the services do; what comes back waits until it is stored.
+pub(super) async fn publish(jetstream: &jetstream::Context, event: &Event) -> Result<PublishAckFuture> {
+    let mut headers = HeaderMap::new();
+    headers.insert(trace::HEADER, TraceParent::start().to_string().as_str());
+    headers.insert(NATS_MESSAGE_ID, event.message_id().as_str());
+    Ok(jetstream.publish_with_headers(event.subject(), headers, event.to_json().into()).await?)
 }
 
 /// Publishes events as the services do.
@@ -95,11 +97,7 @@ impl Publisher {
         for events in events.chunks(AT_ONCE) {
             let mut acknowledged = Vec::with_capacity(AT_ONCE);
             for event in events {
-                let mut headers = HeaderMap::new();
-                headers.insert(trace::HEADER, TraceParent::start().to_string().as_str());
-                headers.insert(NATS_MESSAGE_ID, event.message_id().as_str());
-                let (subject, payload) = (event.subject(), event.to_json().into());
-                acknowledged.push(self.jetstream.publish_with_headers(subject, headers, payload).await?);
+                acknowledged.push(publish(&self.jetstream, event).await?);
             }
             try_join_all(acknowledged.into_iter().map(IntoFuture::into_future)).await?;
         }

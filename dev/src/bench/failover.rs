@@ -12,15 +12,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::TryStreamExt as _;
 use otp_nats::{EventKind, VerificationId, stream, subject};
-use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Bench;
 use super::accept::{forget, requests};
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use super::http::{Answer, Heard, Load};
 use super::requests::id;
+use crate::accepted::Accepted;
 use crate::process::Signal;
 use crate::stack::{NatsNodes, Part, Stack};
 use bare::Bare;
@@ -88,7 +88,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
             own += gaps.own;
             notes.push(gaps.told);
         }
-        let kills = f64::from(u32::try_from(notes.len() - 1)?);
+        let kills = float(notes.len() - 1);
         rounds.push(Round {
             samples: vec![
                 Sample::new("failover", gateway / kills, same / kills),
@@ -179,11 +179,6 @@ fn longest_gap(moments: impl Iterator<Item = Instant>, since: Instant) -> f64 {
     gaps.max().unwrap_or_default().as_secs_f64()
 }
 
-#[derive(Deserialize)]
-struct Accepted {
-    id: VerificationId,
-}
-
 /// Clients of the gateway that ask at a steady rate, whatever becomes of what they asked before.
 struct Clients {
     promised: Arc<Mutex<Vec<(Instant, VerificationId)>>>,
@@ -206,7 +201,9 @@ impl Clients {
             let now = Instant::now();
             let accepted = (answer.status == 202).then(|| serde_json::from_slice::<Accepted>(answer.body));
             match (answer.status, accepted) {
-                (_, Some(Ok(Accepted { id }))) => noting.lock().unwrap_or_else(PoisonError::into_inner).push((now, id)),
+                (_, Some(Ok(Accepted { id, .. }))) => {
+                    noting.lock().unwrap_or_else(PoisonError::into_inner).push((now, id));
+                }
                 (503, _) => drop(AtomicU64::fetch_add(&refusals, 1, Ordering::Relaxed)),
                 _ => drop(AtomicU64::fetch_add(&others, 1, Ordering::Relaxed)),
             }

@@ -14,7 +14,7 @@ use super::Bench;
 use super::accept::{forget, servers};
 use super::anchor::Anchor;
 use super::events::{Publisher, Verifications};
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use super::usage::{Usage, Used};
 use super::watchers::{PATIENCE, Watcher, for_each, message, room_for};
 use crate::stack::{Part, Stack};
@@ -79,7 +79,7 @@ struct Outcome {
 
 impl Outcome {
     fn count(&self) -> f64 {
-        u32::try_from(self.delivered).map_or(f64::NAN, f64::from)
+        float(self.delivered)
     }
 
     /// Microseconds of CPU for each.

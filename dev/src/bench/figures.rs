@@ -93,6 +93,11 @@ impl Spread {
     }
 }
 
+/// A count as a figure; what is beyond four thousand million is none.
+pub(super) fn float(count: impl TryInto<u32>) -> f64 {
+    count.try_into().map_or(f64::NAN, f64::from)
+}
+
 /// The value below which this share of sorted values lies.
 pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     #[expect(

@@ -4,23 +4,22 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use futures_util::{SinkExt as _, StreamExt as _};
-use otp_nats::{EventKind, VerificationId};
+use anyhow::{Result, bail};
+use otp_nats::EventKind;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::TaskTracker;
 
 use super::Bench;
 use super::accept::{forget, requests};
 use super::anchor::Anchor;
 use super::figures::{Round, Row, Sample, Target, quantile};
-use super::http::{Answer, Heard, Load, connect};
+use super::http::{Answer, Heard, Load};
 use super::tools::Sink;
 use super::usage::Usage;
+use super::watchers::{Watcher, message};
+use crate::accepted::{Accepted, Events};
 use crate::stack::{Part, Stack};
 
 /// Connections of clients, enough that a rate is kept up when answers take their time.
@@ -220,35 +219,15 @@ fn millis(since: Instant) -> f64 {
 }
 
 #[derive(Deserialize)]
-struct Promised {
-    id: VerificationId,
-    events: Events,
-}
-
-#[derive(Deserialize)]
-struct Events {
-    ticket: String,
-}
-
-#[derive(Deserialize)]
 struct Frame {
     event: Option<EventKind>,
 }
 
 /// Watches what was promised until it is sent.
 async fn sent(events: SocketAddr, number: u64, body: &[u8]) -> Result<()> {
-    let Promised { id, events: Events { ticket } } = serde_json::from_slice(body)?;
-    let (mut socket, _) = client_async(format!("ws://{events}/v1/events"), connect(events, number).await?).await?;
-    socket.send(Message::text(json!({"type": "subscribe", "id": id, "ticket": ticket}).to_string())).await?;
-    loop {
-        match socket.next().await.context("the notifier closed the connection")?? {
-            Message::Text(text) => {
-                if serde_json::from_str::<Frame>(&text)?.event == Some(EventKind::Sent) {
-                    return Ok(());
-                }
-            }
-            Message::Close(frame) => bail!("closed: {frame:?}"),
-            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-        }
-    }
+    let Accepted { id, events: Events { ticket } } = serde_json::from_slice(body)?;
+    let mut watcher = Watcher::open(events, usize::try_from(number)?).await?;
+    watcher.say(&message(&json!({"type": "subscribe", "id": id, "ticket": ticket}).to_string())?).await?;
+    while serde_json::from_slice::<Frame>(&watcher.text().await?)?.event != Some(EventKind::Sent) {}
+    Ok(())
 }

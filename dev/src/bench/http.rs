@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::figures::quantile;
+use super::figures::{float, quantile};
 
 /// Longest answer that is read.
 const ANSWER_OCTETS_MAX: usize = 64 * 1024;
@@ -120,7 +120,7 @@ pub(super) struct Heard {
 impl Heard {
     /// Answers of a status.
     pub(super) fn count(&self, status: u16) -> f64 {
-        u32::try_from(self.statuses.get(&status).copied().unwrap_or_default()).map_or(f64::MAX, f64::from)
+        float(self.statuses.get(&status).copied().unwrap_or_default())
     }
 
     /// Answers of a status in a second.

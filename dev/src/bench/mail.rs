@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 
 use super::Bench;
 use super::accept::servers;
-use super::figures::{Round, Row, Sample, Target};
-use super::requests::{Drained, Requests, float, id, request};
+use super::figures::{Round, Row, Sample, Target, float};
+use super::requests::{Drained, Requests, id, request};
 use super::tools::{SESSIONS, Sink, Source};
 use super::usage::{Usage, Used};
 use crate::process::Signal;
@@ -94,9 +94,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
             ],
             notes: vec![
                 format!("a mail has {octets} octets; first mail {:.2} s after the start", signed.first),
-                format!("mailer: {}", signed_used.told(float(u64::try_from(bench.scaled(MAILS))?)?)),
-                format!("unsigned: {}", unsigned_used.told(float(u64::try_from(bench.scaled(MAILS))?)?)),
-                format!("client alone: {}", client_used.told(float(u64::try_from(count)?)?)),
+                format!("mailer: {}", signed_used.told(float(bench.scaled(MAILS)))),
+                format!("unsigned: {}", unsigned_used.told(float(bench.scaled(MAILS)))),
+                format!("client alone: {}", client_used.told(float(count))),
                 format!("smtp-source, the same size: {}; its own: {}", source.told(), short.told()),
             ],
         });
@@ -180,5 +180,5 @@ async fn client(sink: &Sink, mail: &Arc<Outgoing>, count: usize) -> Result<(f64,
     }
     let took = started.elapsed().as_secs_f64();
     relays.close().await;
-    Ok((float(u64::try_from(each * SESSIONS)?)? / took, usage.end()?))
+    Ok((float(each * SESSIONS) / took, usage.end()?))
 }

@@ -19,7 +19,7 @@ use super::Bench;
 use super::accept::{forget, servers};
 use super::anchor::Anchor;
 use super::events::{Publisher, Verifications};
-use super::figures::{Round, Row, Sample, Target, quantile};
+use super::figures::{Round, Row, Sample, Target, float, quantile};
 use super::usage::{Usage, Used};
 use super::watchers::{PATIENCE, Watcher, for_each, room_for};
 use crate::process::Signal;
@@ -83,7 +83,7 @@ impl Back {
         let took = since.elapsed();
         let mut each: Vec<f64> = each.map(|took| took.as_secs_f64() * 1000.0).collect();
         each.sort_by(f64::total_cmp);
-        Ok(Self { clients: f64::from(u32::try_from(each.len())?), took, each, used: usage.end()? })
+        Ok(Self { clients: float(each.len()), took, each, used: usage.end()? })
     }
 
     fn told(&self) -> String {

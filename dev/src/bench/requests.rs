@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use async_nats::HeaderMap;
-use async_nats::header::NATS_MESSAGE_ID;
+use anyhow::{Context as _, Result, ensure};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, stream::Stream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use otp_nats::id::IdParts;
 use otp_nats::keys::KeyList;
 use otp_nats::request::MailRequest;
-use otp_nats::trace::{self, TraceParent};
 use otp_nats::{Body, Event, EventKind, Timestamp, VerificationId, stream, subject};
 use tokio::time::Instant;
 
+use super::events::publish;
+use super::figures::float;
 use super::usage::{cpu_seconds, memory_kib};
 use crate::process::Signal;
 use crate::stack::{Part, Stack};
@@ -78,11 +77,7 @@ impl<'s> Requests<'s> {
         let run = rand::random();
         let published = futures_util::stream::iter(0..count).map(async |number| {
             let event = self.event(run, u64::try_from(number)?, sender)?;
-            let mut headers = HeaderMap::new();
-            headers.insert(trace::HEADER, TraceParent::start().to_string().as_str());
-            headers.insert(NATS_MESSAGE_ID, event.message_id().as_str());
-            let sent = self.jetstream.publish_with_headers(event.subject(), headers, event.to_json().into()).await?;
-            sent.await.context("a request is not stored")
+            publish(&self.jetstream, &event).await?.await.context("a request is not stored")
         });
         published.buffer_unordered(FILLED_AT_ONCE).try_for_each(async |_stored| Ok(())).await?;
         let stored = self.waiting.get_info().await?.state.messages;
@@ -128,7 +123,7 @@ impl<'s> Requests<'s> {
             let sent = self.count(EventKind::Sent).await?;
             ensure!(sent == count, "{sent} mails were sent for {count} requests");
             return Ok(Drained {
-                rate: float(count - done_before)? / (now - since).as_secs_f64(),
+                rate: float(count - done_before) / (now - since).as_secs_f64(),
                 first: (first - started).as_secs_f64(),
                 last: (now - started).as_secs_f64(),
                 cpu: cpu_seconds(self.stack.pid(Part::Mailer).context("the mailer is down")?)?,
@@ -175,21 +170,14 @@ pub(super) fn request(number: u64, sender: &str) -> MailRequest {
     }
 }
 
-/// Another one for each number of each run.
+/// Another one for each number of each run; each is another recipient's.
 pub(super) fn id(run: u64, number: u64) -> VerificationId {
     let (mut tag, mut nonce) = ([0; 10], [0; 10]);
-    for (place, byte) in tag.iter_mut().zip(run.to_be_bytes()) {
+    for (place, byte) in tag.iter_mut().zip(number.to_be_bytes()) {
         *place = byte;
     }
-    for (place, byte) in nonce.iter_mut().zip(number.to_be_bytes()) {
+    for (place, byte) in nonce.iter_mut().zip(run.to_be_bytes()) {
         *place = byte;
     }
     VerificationId::from_parts(&IdParts { tag, nonce, check: [0; 5] })
-}
-
-pub(super) fn float(count: u64) -> Result<f64> {
-    match u32::try_from(count) {
-        Ok(count) => Ok(f64::from(count)),
-        Err(_) => bail!("{count} is too many"),
-    }
 }

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Bench;
 use super::anchor::Anchor;
 use super::events::{Publisher, Verifications};
-use super::figures::{Round, Row, Sample, Target, quantile};
+use super::figures::{Round, Row, Sample, Target, float, quantile};
 use super::usage::{Usage, Used, memory_kib};
 use super::watchers::{PATIENCE, Watcher, connections_max, for_each, message, room_for};
 use crate::stack::{Options, Part, Stack};
@@ -91,7 +91,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
                 Sample::new("sockets", here.kb(), bare.kb()),
                 Sample::alone("sockets-kb", here.kb()),
                 Sample::new("sockets-open", here.each("notifier"), bare.each("anchor")),
-                Sample::alone("sockets-most", u32::try_from(most).map_or(f64::NAN, f64::from)),
+                Sample::alone("sockets-most", float(most)),
                 Sample::alone("sockets-most-p50", quantile(&delays, 0.5)),
                 Sample::alone("sockets-most-p99", quantile(&delays, 0.99)),
             ],
@@ -142,7 +142,7 @@ async fn idle(
     crowd.grow(address, count, first).await?;
     let used = usage.end()?;
     let after_kib = settled_kib(pid).await?;
-    Ok((Cost { clients: f64::from(u32::try_from(count)?), before_kib, after_kib, used }, crowd))
+    Ok((Cost { clients: float(count), before_kib, after_kib, used }, crowd))
 }
 
 /// Resident memory once it does not change any more: what is freed late is not what a sleeping client costs.

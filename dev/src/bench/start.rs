@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tokio::time::Instant;
 
 use super::Bench;
-use super::figures::{Round, Row, Sample, Target};
+use super::figures::{Round, Row, Sample, Target, float};
 use crate::process::Signal;
 use crate::stack::{Part, Stack};
 
@@ -34,7 +34,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Round>> {
         }
         let sizes = Part::SERVICES.iter().map(|part| {
             let length = std::fs::metadata(stack.program(*part)).map(|file| file.len()).unwrap_or_default();
-            format!("{} {:.1} MB", part.name(), u32::try_from(length).map_or(f64::NAN, f64::from) / 1e6)
+            format!("{} {:.1} MB", part.name(), float(length) / 1e6)
         });
         rounds.push(Round { samples, notes: vec![format!("programs: {}", sizes.collect::<Vec<_>>().join(", "))] });
     }

@@ -7,16 +7,6 @@ use anyhow::{Context as _, Result};
 
 use crate::program::Program;
 
-/// Where SMTP ends: takes everything and forgets it.
-pub(super) fn smtp_sink() -> Result<PathBuf> {
-    found(Program::SmtpSink)
-}
-
-/// What SMTP is sent with for comparison.
-pub(super) fn smtp_source() -> Result<PathBuf> {
-    found(Program::SmtpSource)
-}
-
 /// Not installed when lacking: with the package comes a mail server that starts at once.
 fn found(program: Program) -> Result<PathBuf> {
     program.find().context("smtp-sink and smtp-source are missing: they come with postfix")
@@ -41,7 +31,7 @@ impl Sink {
     pub(super) async fn start() -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let mut command = tokio::process::Command::new(smtp_sink()?);
+        let mut command = tokio::process::Command::new(found(Program::SmtpSink)?);
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "nobody"]);
         }
@@ -95,7 +85,7 @@ pub(super) struct Sourced {
 impl Source<'_> {
     /// Sends so many mails. It gives up by itself when one is refused.
     pub(super) async fn run(self, count: usize) -> Result<Sourced> {
-        let mut command = tokio::process::Command::new(smtp_source()?);
+        let mut command = tokio::process::Command::new(found(Program::SmtpSource)?);
         command.args(["-d", "-s", &SESSIONS.to_string(), "-m", &count.to_string()]);
         command.args(["-f", "otp@localhost.test", "-t", "person0@bench.test"]);
         if let Some(mail) = self.mail {
@@ -108,7 +98,7 @@ impl Source<'_> {
         let took = started.elapsed().as_secs_f64();
         anyhow::ensure!(status.success(), "smtp-source ended with {status}");
         let cpu = super::usage::children_seconds()? - before;
-        Ok(Sourced { rate: f64::from(u32::try_from(count)?) / took, share: cpu / took })
+        Ok(Sourced { rate: super::figures::float(count) / took, share: cpu / took })
     }
 }
 

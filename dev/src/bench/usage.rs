@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use super::figures::float;
+use crate::process;
+
 /// `/proc` counts CPU in hundredths of a second, on every Linux there is.
 const TICKS: f64 = 100.0;
 
@@ -78,10 +81,7 @@ fn seconds(pid: u32, places: [usize; 2]) -> Result<f64> {
 
 /// A line of `/proc/PID/status` in KiB, as `VmRSS` or `VmHWM`.
 pub(super) fn memory_kib(pid: u32, name: &str) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let line = line.with_context(|| format!("process {pid} has no {name}"))?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    process::memory_kib(pid, name).map(float).with_context(|| format!("process {pid} has no {name}"))
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use otp_nats::{Timestamp, VerificationId};
 use reqwest::{Client, StatusCode};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::promises::{Promise, Promises};
+use crate::accepted::Accepted;
 
 /// A client gives up after so long without a 202.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -16,19 +16,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Shortest and longest pause before another attempt, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 100..600;
-
-/// A 202.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Accepted {
-    pub(super) id: VerificationId,
-    pub(super) events: Events,
-}
-
-/// Where to watch.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Events {
-    pub(super) ticket: String,
-}
 
 /// What became of a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Accepted, Gateways, Guessed};
+use super::client::{Gateways, Guessed};
 use super::events::ends_a_mail;
 use super::promises::Promises;
 use super::reader::Reader;
 use super::watcher::Watcher;
+use crate::accepted::Accepted;
 
 /// Clients at once: an outage of ten seconds at the highest sensible rate. Beyond it the load waits, as people at a
 /// closed door do, and the rate is not reached.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::process;
 use crate::stack::Stack;
 
 /// Between two looks.
@@ -40,9 +41,7 @@ const fn mib(kib: u64) -> u64 {
 }
 
 fn resident_kib(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+    process::memory_kib(pid, "VmRSS")
 }
 
 #[cfg(test)]

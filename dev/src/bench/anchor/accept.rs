@@ -12,11 +12,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use otp_nats::VerificationId;
-use otp_nats::id::IdParts;
 use redis::aio::MultiplexedConnection;
 use tokio::net::TcpListener;
 
+use super::super::PAYLOAD_OCTETS;
+use super::super::requests::id;
 use super::json::tcp_nodelay;
 use crate::stack::StackFile;
 
@@ -31,8 +31,6 @@ const SCRIPT: &str = "redis.call('EXISTS', KEYS[3]) redis.call('GET', KEYS[2]) \
 const HASH_OCTETS: usize = 43;
 /// Octets of what the gateway keeps of a request, sealed.
 const RECORD_OCTETS: usize = 150;
-/// Octets of what it gives to the mailer, sealed.
-const PAYLOAD_OCTETS: usize = 636;
 /// Octets of a 202.
 const ANSWER_OCTETS: usize = 400;
 
@@ -75,16 +73,4 @@ async fn answer(State(mut servers): State<Servers>, _body: Bytes) -> Result<(Sta
     let stored = published.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.await;
     stored.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok((StatusCode::ACCEPTED, "a".repeat(ANSWER_OCTETS)))
-}
-
-/// Another one each time, as subjects of requests are.
-fn id(started: u64, number: u64) -> VerificationId {
-    let (mut tag, mut nonce) = ([0; 10], [0; 10]);
-    for (place, byte) in tag.iter_mut().zip(number.to_be_bytes()) {
-        *place = byte;
-    }
-    for (place, byte) in nonce.iter_mut().zip(started.to_be_bytes()) {
-        *place = byte;
-    }
-    VerificationId::from_parts(&IdParts { tag, nonce, check: [0; 5] })
 }

@@ -7,10 +7,8 @@ use async_nats::jetstream;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::super::PAYLOAD_OCTETS;
 use super::RATE;
-
-/// As long as what the gateway publishes.
-const PAYLOAD_OCTETS: usize = 450;
 
 /// When each was acknowledged, by number.
 type Acknowledged = Arc<Mutex<Vec<(Instant, u64)>>>;
