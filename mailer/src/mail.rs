@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 use crate::settings::Sender;
 use crate::smtp::Outgoing;
 
-mod body;
 mod foreign;
 pub mod templates;
 
@@ -121,8 +120,8 @@ impl Composer {
         let body = MultiPart::alternative()
             // The text is all base32, so the boundary is no line of any part.
             .boundary(format!("otp-{token}"))
-            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body::encoded(text)))
-            .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(body::encoded(html)));
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
         let millis = u64::try_from(occasion.now.as_millis()).unwrap_or(0);
         // Given, not read back from the header: lettre's parser knows no quoted local part with a space or an @.
         let envelope = Envelope::new(Some(sender.email.clone()), vec![to.clone()]);

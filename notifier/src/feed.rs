@@ -104,8 +104,8 @@ async fn consume(bus: &Bus, hub: &Hub, metrics: &Metrics, ring_events: usize, st
                 hub.set_state(bus.is_connected(), caught_up);
             }
             next = messages.next() => {
-                let mut next = next;
-                for room in (0..AT_ONCE).rev() {
+                let (mut came, mut taken) = (Some(next), 0);
+                while let Some(next) = came {
                     match deliver(next, &mut expected, hub, metrics) {
                         Ok(left) if !caught_up && left <= NEARLY => {
                             caught_up = true;
@@ -114,8 +114,8 @@ async fn consume(bus: &Bus, hub: &Hub, metrics: &Metrics, ring_events: usize, st
                         Ok(_) => {}
                         Err(broken) => return broken,
                     }
-                    let Some(more) = (room > 0).then(|| messages.next().now_or_never()).flatten() else { break };
-                    next = more;
+                    taken += 1;
+                    came = if taken < AT_ONCE { messages.next().now_or_never() } else { None };
                 }
             }
         }

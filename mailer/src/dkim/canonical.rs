@@ -1,6 +1,9 @@
 //! The relaxed forms of header and body (RFC 6376 §3.4.2, §3.4.4): what relays may change without breaking a
 //! signature. No I/O.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -88,8 +91,9 @@ fn next_field(text: &[u8]) -> Option<(Field<'_>, &[u8])> {
 
 /// Where the line that `from` is in ends.
 fn line_end(text: &[u8], from: usize) -> usize {
+    static LINE_ENDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LINE_END));
     let rest = text.get(from..).unwrap_or_default();
-    memchr::memmem::find(rest, LINE_END).map_or(text.len(), |at| from + at)
+    LINE_ENDS.find(rest).map_or(text.len(), |at| from + at)
 }
 
 /// The body up to its last line that is not empty: what follows does not count (RFC 6376 §3.4.4).
