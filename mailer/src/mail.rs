@@ -19,10 +19,12 @@ use crate::settings::Sender;
 use crate::smtp::Outgoing;
 
 mod foreign;
+mod form;
 pub mod templates;
 
 use foreign::{name, one_line};
-use templates::{Facts, Rendered, Templates};
+use form::{Forms, Kind, Parts};
+use templates::{Facts, Templates};
 
 /// Longest subject, application name and place in characters: what an inbox, or a line of a mail, shows.
 const MAX_SUBJECT: usize = 150;
@@ -34,6 +36,7 @@ const MESSAGE_ID_PURPOSE: &[u8] = b"distotp message-id 1";
 #[derive(Debug)]
 pub struct Composer {
     templates: Templates,
+    forms: Forms,
     sender: Mailbox,
     app_name: String,
     code_in_subject: bool,
@@ -70,7 +73,8 @@ impl Composer {
     /// Writes mails from `sender`, about `app_name` where a request names no application.
     pub fn new(templates: Templates, sender: Mailbox, app_name: Option<String>, code_in_subject: bool) -> Self {
         let app_name = app_name.or_else(|| sender.name.clone()).unwrap_or_else(|| sender.email.domain().to_owned());
-        Self { templates, sender, app_name: name(&app_name, MAX_APP_NAME), code_in_subject }
+        let app_name = name(&app_name, MAX_APP_NAME);
+        Self { templates, forms: Forms::default(), sender, app_name, code_in_subject }
     }
 
     /// Writes the mail for a request.
@@ -114,8 +118,9 @@ impl Composer {
             place: &name(&request.place, MAX_PLACE),
             report_url: &report_link(request),
         };
-        let rendered = self.templates.render(&request.templates, &request.locale, &facts, self.code_in_subject)?;
-        let Rendered { language, subject, text, html } = rendered;
+        let language = self.templates.language(&request.templates, &request.locale)?;
+        let render = |facts: &Facts<'_>| self.templates.render(language, facts, self.code_in_subject);
+        let Parts { subject, text, html } = self.forms.parts(Kind::new(language, &facts), &facts, render)?;
         let token = message_token(&occasion.id, occasion.generation);
         let body = MultiPart::alternative()
             // The text is all base32, so the boundary is no line of any part.
@@ -134,7 +139,7 @@ impl Composer {
             .message_id(Some(format!("<{token}@{}>", sender.email.domain())))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .raw_header(header("Content-Language", language))
+            .raw_header(header("Content-Language", language.tag()))
             .multipart(body)
             .map_err(|_| ComposeFault::Message)?;
         Ok(Zeroizing::new(message.formatted()))

@@ -87,6 +87,7 @@ pub struct Metrics {
     faults: Family<FaultLabels, Counter>,
     connections: Family<RelayLabels, Gauge>,
     breakers: Family<RelayLabels, Gauge>,
+    windows: Family<RelayLabels, Gauge>,
 }
 
 /// Counts something as long as it lives.
@@ -118,6 +119,7 @@ impl Metrics {
             faults: Family::default(),
             connections: Family::default(),
             breakers: Family::default(),
+            windows: Family::default(),
         };
         // What alerts ask for is there from the start: a counter whose first value is 1 did not rise.
         for delivery in ["first", "again"] {
@@ -146,6 +148,7 @@ impl Metrics {
             "Whether a relay is used: 0 closed (used), 1 half-open (being probed), 2 open (left alone)",
             metrics.breakers.clone(),
         );
+        registry.register("otp_relay_window", "Mails that a relay is given at once, by relay", metrics.windows.clone());
         metrics
     }
 
@@ -203,6 +206,12 @@ impl Metrics {
     /// A connection is open until the guard is dropped.
     pub fn connection(&self, relay: &str) -> Counted {
         counted(self.connections.get_or_create_owned(&RelayLabels { relay: relay.to_owned() }))
+    }
+
+    /// How many mails a relay is given at once.
+    pub fn window(&self, relay: &str, mails: usize) {
+        let mails = i64::try_from(mails).unwrap_or(i64::MAX);
+        self.windows.get_or_create_owned(&RelayLabels { relay: relay.to_owned() }).set(mails);
     }
 
     /// The state of a relay's breaker.

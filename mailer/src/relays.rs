@@ -15,6 +15,8 @@ use crate::smtp::{Dialer, Outgoing, Reply, TlsFault};
 pub mod breaker;
 mod pace;
 mod relay;
+mod seats;
+mod window;
 
 use breaker::{Admission, Shown};
 use relay::{Attempt, Relay};

@@ -7,14 +7,14 @@
 
 use std::io::{self, Write};
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key as CipherKey, XChaCha20Poly1305, XNonce};
+use chacha20::{R20, hchacha};
 use data_encoding::BASE64URL_NOPAD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::id::VerificationId;
-use crate::keys::{Key, KeyList};
+use crate::keys::{KEY_LENGTH, Key, KeyList};
 use crate::random;
 use crate::ticket::keyed_hash;
 
@@ -22,6 +22,8 @@ const PURPOSE: &[u8] = b"distotp seal 1";
 const TOKEN_PURPOSE: &[u8] = b"distotp sealed token 1";
 const TOKEN_NONCE_PURPOSE: &[u8] = b"distotp sealed token nonce 1";
 const NONCE_LENGTH: usize = 24;
+/// What of the nonce makes the key of one message; the rest is that message's own nonce.
+const SUBKEY_NONCE_LENGTH: usize = 16;
 
 /// Where a sealed text belongs.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +65,7 @@ pub fn seal(keys: &KeyList, context: &SealContext<'_>, plaintext: &[u8]) -> Resu
 /// [`SealError`], as its variants say.
 pub fn open(keys: &KeyList, context: &SealContext<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let (key, bytes) = named(keys, sealed)?;
-    decrypt(key, &associated_data(key, context), &bytes)
+    decrypt(key, &associated_data(key, context), bytes)
 }
 
 /// As [`seal`], for what tells by itself which verification it is about: bound to a purpose alone, and the same each
@@ -84,29 +86,35 @@ pub fn seal_token(keys: &KeyList, purpose: &[u8], plaintext: &[u8]) -> Result<St
 /// [`SealError`], as its variants say.
 pub fn open_token(keys: &KeyList, purpose: &[u8], sealed: &str) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let (key, bytes) = named(keys, sealed)?;
-    decrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), &bytes)
+    decrypt(key, &length_prefixed(&[TOKEN_PURPOSE, key.id().as_bytes(), purpose]), bytes)
 }
 
 fn encrypt(key: &Key, nonce: [u8; NONCE_LENGTH], associated: &[u8], plaintext: &[u8]) -> Result<String, SealError> {
-    let payload = Payload { msg: plaintext, aad: associated };
-    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Tampered)?;
-    let mut bytes = Vec::with_capacity(NONCE_LENGTH + ciphertext.len());
+    let (cipher, short) = cipher(key, &nonce)?;
+    let mut bytes = Vec::with_capacity(NONCE_LENGTH + plaintext.len() + CHACHA20_POLY1305.tag_len());
     bytes.extend_from_slice(&nonce);
-    bytes.extend_from_slice(&ciphertext);
+    bytes.extend_from_slice(plaintext);
+    let message = bytes.get_mut(NONCE_LENGTH..).ok_or(SealError::Malformed)?;
+    let tag = cipher.seal_in_place_separate_tag(short, Aad::from(associated), message);
+    bytes.extend_from_slice(tag.map_err(|_| SealError::Tampered)?.as_ref());
     Ok(format!("{}.{}", key.id(), BASE64URL_NOPAD.encode(&bytes)))
 }
 
 /// The key that a sealed text names, and its bytes.
-fn named<'k>(keys: &'k KeyList, sealed: &str) -> Result<(&'k Key, Vec<u8>), SealError> {
+fn named<'k>(keys: &'k KeyList, sealed: &str) -> Result<(&'k Key, Zeroizing<Vec<u8>>), SealError> {
     let (key_id, encoded) = sealed.split_once('.').ok_or(SealError::Malformed)?;
     let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| SealError::Malformed)?;
-    Ok((keys.find(key_id).ok_or(SealError::UnknownKey)?, bytes))
+    Ok((keys.find(key_id).ok_or(SealError::UnknownKey)?, Zeroizing::new(bytes)))
 }
 
-fn decrypt(key: &Key, associated: &[u8], bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LENGTH>().ok_or(SealError::Malformed)?;
-    let payload = Payload { msg: ciphertext, aad: associated };
-    cipher(key).decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError::Tampered)
+/// The plaintext takes the place of the ciphertext.
+fn decrypt(key: &Key, associated: &[u8], mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let nonce = *bytes.first_chunk::<NONCE_LENGTH>().ok_or(SealError::Malformed)?;
+    let (cipher, short) = cipher(key, &nonce)?;
+    let opened = cipher.open_within(short, Aad::from(associated), &mut bytes, NONCE_LENGTH..);
+    let length = opened.map_err(|_| SealError::Tampered)?.len();
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// A value as JSON in memory that is wiped. It is measured first: a buffer that grows leaves what it held behind wherever
@@ -136,8 +144,14 @@ impl Write for Length {
     }
 }
 
-fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&CipherKey::from(*key.bytes()))
+/// The cipher of one message, with its nonce (draft-irtf-cfrg-xchacha-03 §2.3).
+fn cipher(key: &Key, nonce: &[u8; NONCE_LENGTH]) -> Result<(LessSafeKey, Nonce), SealError> {
+    let (long, rest) = nonce.split_first_chunk::<SUBKEY_NONCE_LENGTH>().ok_or(SealError::Malformed)?;
+    let subkey = Zeroizing::new(<[u8; KEY_LENGTH]>::from(hchacha::<R20>(key.bytes().into(), long.into())));
+    let mut short = [0; NONCE_LEN];
+    short.iter_mut().rev().zip(rest.iter().rev()).for_each(|(place, byte)| *place = *byte);
+    let cipher = UnboundKey::new(&CHACHA20_POLY1305, subkey.as_slice()).map_err(|_| SealError::Malformed)?;
+    Ok((LessSafeKey::new(cipher), Nonce::assume_unique_for_key(short)))
 }
 
 fn associated_data(key: &Key, context: &SealContext<'_>) -> Vec<u8> {

@@ -8,12 +8,14 @@
 //! alone, whose code is older, stands behind its own.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -119,19 +121,16 @@ pub async fn run<W: Worker>(
     tasks.wait().await;
 }
 
-async fn answer<W: Worker>(worker: Arc<W>, message: jetstream::Message, doubtful: bool) {
+async fn answer<W: Worker>(worker: &W, message: jetstream::Message, doubtful: bool) {
     let Some(job) = job(&message, doubtful) else {
         tracing::error!("a message without JetStream's data came to the consumer");
         return;
     };
-    let task = {
-        let (worker, job) = (Arc::clone(&worker), job.clone());
-        tokio::spawn(async move { worker.work(job).await })
-    };
-    let mut task = std::pin::pin!(task);
+    // What is left of a worker's state after a panic is what any other task of its would have found at that moment.
+    let mut work = std::pin::pin!(AssertUnwindSafe(worker.work(job.clone())).catch_unwind());
     let ended = loop {
         tokio::select! {
-            ended = &mut task => break ended,
+            ended = &mut work => break ended,
             () = tokio::time::sleep(PROGRESS_EVERY) => {
                 if message.ack_with(AckKind::Progress).await.is_err() {
                     tracing::warn!("progress could not be said");

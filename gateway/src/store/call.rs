@@ -1,5 +1,6 @@
 //! One call of a script, as it goes to a server, and the names of keys.
 
+use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use otp_nats::VerificationId;
@@ -13,8 +14,28 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub(super) struct Call {
     script: &'static Script,
-    keys: Vec<String>,
-    arguments: Vec<String>,
+    keys: Texts,
+    arguments: Texts,
+}
+
+/// Texts in one piece of memory, one behind the other: a call has some twenty short ones.
+#[derive(Debug, Default)]
+struct Texts {
+    all: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: impl Display) {
+        let written = write!(self.all, "{text}");
+        debug_assert!(written.is_ok(), "a string takes everything");
+        self.ends.push(self.all.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.all.get(start..*end).unwrap_or_default())
+    }
 }
 
 /// What is decided anew each time that a call is sent.
@@ -29,18 +50,17 @@ pub(super) struct Sending {
 }
 
 impl Call {
-    pub(super) const fn new(script: &'static Script) -> Self {
-        Self { script, keys: Vec::new(), arguments: Vec::new() }
+    pub(super) fn new(script: &'static Script) -> Self {
+        Self { script, keys: Texts::default(), arguments: Texts::default() }
     }
 
-    pub(super) fn key(mut self, key: String) -> Self {
+    pub(super) fn key(mut self, key: impl Display) -> Self {
         self.keys.push(key);
         self
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts read alike where calls are built")]
-    pub(super) fn arg(mut self, argument: impl ToString) -> Self {
-        self.arguments.push(argument.to_string());
+    pub(super) fn arg(mut self, argument: impl Display) -> Self {
+        self.arguments.push(argument);
         self
     }
 
@@ -53,7 +73,7 @@ impl Call {
 
     /// The key that decides which server the call goes to.
     pub(super) fn first_key(&self) -> &str {
-        self.keys.first().map_or("", String::as_str)
+        self.keys.iter().next().unwrap_or_default()
     }
 
     /// The script's name.
@@ -63,9 +83,15 @@ impl Call {
 
     /// The call as a command.
     pub(super) fn command(&self, sending: Sending) -> Cmd {
-        let mut command = if sending.with_text { redis::cmd("EVAL") } else { redis::cmd("EVALSHA") };
-        command.arg(if sending.with_text { self.script.text() } else { self.script.hash() });
-        command.arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        let Self { script, keys, arguments } = self;
+        let (name, text) = if sending.with_text { ("EVAL", script.text()) } else { ("EVALSHA", script.hash()) };
+        // What is added here comes to less than that.
+        let octets = keys.all.len() + arguments.all.len() + text.len() + 64;
+        let mut command = Cmd::with_capacity(keys.ends.len() + arguments.ends.len() + 5, octets);
+        command.arg(name).arg(text).arg(keys.ends.len());
+        for text in keys.iter().chain(arguments.iter()) {
+            command.arg(text);
+        }
         command.arg(i32::from(sending.again));
         command.arg(sending.not_after.map(|time| time.to_string()).unwrap_or_default());
         command
@@ -89,16 +115,31 @@ pub(super) fn on_resend(script: &'static Script, id: &VerificationId) -> Call {
     Call::new(script).key(verification_key(id)).key(slot_key(id, "s", "")).key(slot_key(id, "c", ""))
 }
 
-pub(super) fn slot_key(id: &VerificationId, kind: &str, rest: &str) -> String {
-    format!("otp:{{{}}}:{kind}{rest}", id.tag())
+/// The name of a key in the slot of a recipient.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SlotKey<'k> {
+    id: &'k VerificationId,
+    kind: &'static str,
+    rest: &'k str,
 }
 
-pub(super) fn verification_key(id: &VerificationId) -> String {
+impl Display for SlotKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, rest } = self;
+        write!(f, "otp:{{{}}}:{kind}{rest}", id.tag())
+    }
+}
+
+pub(super) const fn slot_key<'k>(id: &'k VerificationId, kind: &'static str, rest: &'k str) -> SlotKey<'k> {
+    SlotKey { id, kind, rest }
+}
+
+pub(super) fn verification_key(id: &VerificationId) -> SlotKey<'_> {
     slot_key(id, "v:", suffix(id))
 }
 
 /// Where a recipient is noted who wants no mails for a while.
-pub(super) fn pause_key(id: &VerificationId) -> String {
+pub(super) const fn pause_key(id: &VerificationId) -> SlotKey<'_> {
     slot_key(id, "b", "")
 }
 

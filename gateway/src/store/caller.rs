@@ -89,7 +89,7 @@ impl Caller {
 
     /// The first call of all cannot say until when it may be run.
     async fn look_at_the_clock(&self, key: &str, deadline: Instant) -> Result<i64, StoreFault> {
-        let call = Call::new(&Scripts::shared().clock).key(key.to_owned());
+        let call = Call::new(&Scripts::shared().clock).key(key);
         let sent = std::time::Instant::now();
         match self.link.call(&call, None, deadline).await {
             Ok(Value::Array(parts)) => self.clock.learn(sent, integer(&parts, 1)?),

@@ -32,7 +32,7 @@ impl Store {
     /// Redis is away.
     pub async fn take(&self, scope: &Scope, limits: &Limits) -> Result<Result<Taken, Vec<Violation>>, StoreFault> {
         let (key, nonce) = (scope_key(scope.kind, &scope.name), nonce());
-        let call = Call::new(&Scripts::shared().take).key(key.clone()).arg(&nonce).limits(limits);
+        let call = Call::new(&Scripts::shared().take).key(&key).arg(&nonce).limits(limits);
         let spent = Spent::Place { key, nonce };
         let answer = self.run(&call, spent.clone()).await?;
         if text(&answer, 0)? == "refused" {

@@ -49,7 +49,7 @@ impl Spent {
         let scripts = Scripts::shared();
         let until = may_run_until.map(|time| time.to_string()).unwrap_or_default();
         match self {
-            Self::Place { key, nonce } => Call::new(&scripts.undo_take).key(key.clone()).arg(nonce).arg(until),
+            Self::Place { key, nonce } => Call::new(&scripts.undo_take).key(key).arg(nonce).arg(until),
             Self::Budget { kind, name, nonce } => {
                 let [day, recent] = budget_keys(kind, name);
                 Call::new(&scripts.undo_budget).key(day).key(recent).arg(nonce).arg(until)

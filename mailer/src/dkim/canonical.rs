@@ -35,23 +35,24 @@ impl<'m> Message<'m> {
         Self { fields, body: rest.strip_prefix(LINE_END).unwrap_or_default() }
     }
 
-    /// The SHA-256 of the relaxed body. What is relaxed already, as nearly all of a mail is, is hashed where it stands.
+    /// The SHA-256 of the relaxed body.
     pub(super) fn body_hash(&self) -> [u8; 32] {
         let body = without_blank_end(self.body);
         let mut hash = Sha256::new();
-        let (mut hashed, mut at) = (0, 0);
-        while at < body.len() {
-            let end = line_end(body, at);
-            let line = body.get(at..end).unwrap_or_default();
-            if !is_relaxed(line) {
-                hash.update(body.get(hashed..at).unwrap_or_default());
-                let spaced = single_spaced(line.strip_prefix(b".").unwrap_or(line));
-                hash.update(spaced.strip_suffix(b" ").unwrap_or(&spaced));
-                hashed = end;
+        if is_relaxed(body) {
+            hash.update(body);
+        } else {
+            let mut at = 0;
+            while at < body.len() {
+                let end = line_end(body, at);
+                let line = body.get(at..end).unwrap_or_default();
+                let mut relaxed = Zeroizing::new(Vec::with_capacity(line.len()));
+                relax(line.strip_prefix(b".").unwrap_or(line), |octet| relaxed.push(octet));
+                hash.update(&relaxed);
+                hash.update(body.get(end..body.len().min(end + LINE_END.len())).unwrap_or_default());
+                at = end + LINE_END.len();
             }
-            at = end + LINE_END.len();
         }
-        hash.update(body.get(hashed..).unwrap_or_default());
         if !(body.is_empty() || body.ends_with(LINE_END)) {
             hash.update(LINE_END);
         }
@@ -63,9 +64,12 @@ impl<'m> Message<'m> {
         self.find(name).is_some()
     }
 
-    /// The last field of this name, relaxed, without its line end: signatures count fields from below.
-    pub(super) fn relaxed(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
-        self.find(name).map(|field| relaxed_field(field.name, field.value))
+    /// Writes the last field of this name, relaxed, with its line end, if there is one: signatures count fields from below.
+    pub(super) fn relaxed(&self, name: &str, text: &mut Vec<u8>) {
+        if let Some(field) = self.find(name) {
+            relaxed_field(field.name, field.value, text);
+            text.extend_from_slice(LINE_END);
+        }
     }
 
     fn find(&self, name: &str) -> Option<&Field<'m>> {
@@ -109,35 +113,39 @@ fn without_blank_end(mut body: &[u8]) -> &[u8] {
     body
 }
 
-/// Whether a line is hashed as it stands.
-fn is_relaxed(line: &[u8]) -> bool {
-    let pairs = line.iter().zip(line.get(1..).unwrap_or_default());
-    let two_spaces = pairs.fold(false, |found, (one, next)| found || (*one == b' ' && *next == b' '));
-    !two_spaces && memchr::memchr(b'\t', line).is_none() && !line.ends_with(b" ") && !line.starts_with(b".")
+/// Whether a body is hashed as it stands, as nearly all are: no tab, no two spaces together, none at the end of a line,
+/// and no dot at the start of one, which may be doubled.
+fn is_relaxed(body: &[u8]) -> bool {
+    static OTHERWISE: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| [b"  ".as_slice(), b" \r\n", b"\r\n."].map(Finder::new));
+    let starts_or_ends = body.starts_with(b".") || body.ends_with(b" ");
+    !starts_or_ends && memchr::memchr(b'\t', body).is_none() && OTHERWISE.iter().all(|what| what.find(body).is_none())
 }
 
-/// A field as it is hashed, without its line end.
-pub(super) fn relaxed_field(name: &[u8], value: &[u8]) -> Zeroizing<Vec<u8>> {
-    let unfolded: Zeroizing<Vec<u8>> =
-        Zeroizing::new(value.iter().copied().filter(|byte| !LINE_END.contains(byte)).collect());
-    let mut relaxed = Zeroizing::new(Vec::with_capacity(name.len() + 1 + value.len()));
-    relaxed.extend(name.iter().map(u8::to_ascii_lowercase));
-    relaxed.push(b':');
-    let value = single_spaced(&unfolded);
-    let value = value.strip_prefix(b" ").unwrap_or(&value);
-    relaxed.extend_from_slice(value.strip_suffix(b" ").unwrap_or(value));
-    relaxed
+/// Writes a field as it is hashed, without its line end.
+pub(super) fn relaxed_field(name: &[u8], value: &[u8], text: &mut Vec<u8>) {
+    text.extend(name.iter().map(u8::to_ascii_lowercase));
+    text.push(b':');
+    let start = text.len();
+    relax(value, |octet| text.push(octet));
+    if text.get(start) == Some(&b' ') {
+        text.remove(start);
+    }
 }
 
-/// Runs of white space as one space.
-fn single_spaced(text: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut spaced: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(text.len()));
-    for byte in text {
-        match byte {
-            b' ' | b'\t' if spaced.last() == Some(&b' ') => {}
-            b' ' | b'\t' => spaced.push(b' '),
-            other => spaced.push(*other),
+/// A line, or a field's lines as one: runs of white space as one space, and none at the end.
+fn relax(text: &[u8], mut put: impl FnMut(u8)) {
+    let mut space = false;
+    for octet in text {
+        match octet {
+            b'\r' | b'\n' => {}
+            b' ' | b'\t' => space = true,
+            other => {
+                if std::mem::take(&mut space) {
+                    put(b' ');
+                }
+                put(*other);
+            }
         }
     }
-    spaced
 }

@@ -50,9 +50,7 @@ pub(super) struct Facts<'a> {
 
 /// A mail's parts.
 #[derive(Debug)]
-pub(super) struct Rendered<'t> {
-    /// The language that it is in.
-    pub(super) language: &'t str,
+pub(super) struct Rendered {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
@@ -71,13 +69,20 @@ pub struct Templates {
 /// application has not of its own is shared, because there may be hundreds of them.
 type Languages = BTreeMap<String, Arc<Language>>;
 
+/// A mail in one language.
 #[derive(Debug)]
-struct Language {
+pub(super) struct Language {
     /// The tag as the folder spells it.
     tag: String,
     /// The names of the parts in the environment.
     parts: [String; 3],
     words: Arc<Words>,
+}
+
+impl Language {
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
 }
 
 /// Why templates cannot be used.
@@ -129,28 +134,31 @@ impl Templates {
         self.apps.keys().map(String::as_str)
     }
 
-    /// Renders a mail from an application's folder, or from the common one when it names none or one that is not there,
-    /// in the first of the languages asked for (comma-separated) that one here comes near to.
-    pub(super) fn render(
-        &self,
-        app: &str,
-        locale: &str,
-        facts: &Facts<'_>,
-        code_in_subject: bool,
-    ) -> Result<Rendered<'_>, ComposeFault> {
+    /// The mail of an application's folder, or of the common one when it names none or one that is not there, in the
+    /// first of the languages asked for (comma-separated) that one here comes near to.
+    pub(super) fn language(&self, app: &str, locale: &str) -> Result<&Language, ComposeFault> {
         let languages = self.apps.get(app).unwrap_or(&self.own);
         let language = nearest(languages, locale).or_else(|| languages.get(FALLBACK));
-        let language = language.ok_or_else(|| ComposeFault::Template(FALLBACK.to_owned()))?;
+        language.map(Arc::as_ref).ok_or_else(|| ComposeFault::Template(FALLBACK.to_owned()))
+    }
+
+    /// Renders a mail.
+    pub(super) fn render(
+        &self,
+        language: &Language,
+        facts: &Facts<'_>,
+        code_in_subject: bool,
+    ) -> Result<Rendered, ComposeFault> {
         self.render_in(language, facts, code_in_subject)
             .map_err(|error| ComposeFault::Template(format!("{}: {error}", language.tag)))
     }
 
-    fn render_in<'t>(
+    fn render_in(
         &self,
-        language: &'t Language,
+        language: &Language,
         facts: &Facts<'_>,
         code_in_subject: bool,
-    ) -> Result<Rendered<'t>, minijinja::Error> {
+    ) -> Result<Rendered, minijinja::Error> {
         let Facts { app, code, minutes, place, report_url } = *facts;
         let Language { tag, parts: [subject, text, html], words } = language;
         let part = |name: &str, code: Option<&str>, is_html: bool| {
@@ -163,7 +171,6 @@ impl Templates {
             })
         };
         Ok(Rendered {
-            language: tag,
             subject: part(subject, code_in_subject.then_some(code), false)?,
             text: part(text, Some(code), false)?,
             html: part(html, Some(code), true)?,

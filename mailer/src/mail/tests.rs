@@ -112,7 +112,8 @@ fn every_line_ends_and_is_ascii_and_the_subject_comes_back() {
             assert!(headers.lines().all(|line| line.len() <= 76), "{headers}");
             let parsed = MessageParser::default().parse(mail.as_bytes()).unwrap();
             let facts = Facts { app, code: "012345", minutes: 5, place: "", report_url: "" };
-            let rendered = composer.templates.render("", language, &facts, true).unwrap();
+            let templates = &composer.templates;
+            let rendered = templates.render(templates.language("", language).unwrap(), &facts, true).unwrap();
             assert_eq!(parsed.subject(), Some(rendered.subject.as_str()));
             assert!(rendered.subject.contains("012345") && rendered.subject.contains(app));
             assert_eq!(parsed.from().unwrap().first().unwrap().name(), Some("Prüfstelle"));

@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use otp_nats::event::Reason;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::breaker::{Admission, Breaker, Shown};
 use super::pace::Pace;
+use super::seats::Seats;
 use crate::metrics::{Counted, Metrics};
 use crate::smtp::{Certainty, Connection, Dialer, Ending, Fault, FaultKind, Outgoing, Phase, Reply};
 
@@ -26,7 +26,7 @@ pub(super) struct Relay {
     name: String,
     dialer: Dialer,
     pace: Option<Mutex<Pace>>,
-    permits: Semaphore,
+    seats: Seats,
     idle: Mutex<Vec<Idle>>,
     breaker: Mutex<Breaker>,
     /// What was last logged about the relay.
@@ -56,12 +56,14 @@ impl Relay {
     pub(super) fn new(dialer: Dialer, connections: usize, metrics: Metrics) -> Self {
         let name = dialer.url().to_string();
         metrics.relay(&name);
+        let seats = Seats::new(connections);
+        metrics.window(&name, seats.number());
         let pace = dialer.url().rate.map(|rate| Mutex::new(Pace::new(rate)));
         Self {
             name,
             pace,
             dialer,
-            permits: Semaphore::new(connections),
+            seats,
             idle: Mutex::default(),
             breaker: Mutex::default(),
             trouble: Mutex::default(),
@@ -99,11 +101,17 @@ impl Relay {
         if !self.turn().await {
             return Attempt::Unavailable(Reason::TimedOut);
         }
-        let Ok(Ok(permit)) = tokio::time::timeout(PERMIT_PATIENCE, self.permits.acquire()).await else {
+        let Ok(seat) = tokio::time::timeout(PERMIT_PATIENCE, self.seats.take()).await else {
             return Attempt::Unavailable(Reason::TimedOut);
         };
         let ending = self.exchange(mail).await;
-        drop(permit);
+        match &ending {
+            Ok(Ending::Accepted(_) | Ending::Refused(_)) => seat.answered(),
+            Ok(Ending::Busy(reply)) if reply.is_about_load() => seat.refused(),
+            Ok(Ending::Lost(fault, _)) | Err(fault) if fault.kind == FaultKind::Busy => seat.refused(),
+            Ok(Ending::Busy(_) | Ending::Unsupported(_) | Ending::Lost(..)) | Err(_) => drop(seat),
+        }
+        self.metrics.window(&self.name, self.seats.number());
         let attempt = match ending {
             Ok(Ending::Accepted(reply)) => Attempt::Accepted(reply),
             // Not this mail is refused but the mailer: "authentication required" and its kin (RFC 4954 §6).

@@ -51,6 +51,17 @@ impl Reply {
         self.code / 100 == 2
     }
 
+    /// Whether it is a 4xx that says less of this mail than of how much the server is given. Enhanced status codes tell
+    /// (RFC 3463: 4.1 and 4.2 are about the recipient); without one, 450 is about the recipient as well (RFC 5321 §4.2.3).
+    pub fn is_about_load(&self) -> bool {
+        let text = self.lines.first().map_or("", String::as_str);
+        let of_recipient = match text.strip_prefix("4.").and_then(|rest| rest.split_once('.')) {
+            Some((subject, _)) => matches!(subject, "1" | "2"),
+            None => self.code == 450,
+        };
+        self.code / 100 == 4 && !of_recipient
+    }
+
     /// 5xx.
     pub const fn is_permanent(&self) -> bool {
         self.code / 100 == 5

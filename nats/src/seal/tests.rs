@@ -1,7 +1,7 @@
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keys::KEY_LENGTH;
 
 const ID: &str = "abcdefghijklmnopqrstuvwxyz234567abcdefgh";
 
@@ -12,6 +12,25 @@ fn keys(ids: &[&str]) -> KeyList {
         Key::new(id, bytes).unwrap().to_setting().to_string()
     };
     ids.iter().map(entry).collect::<Vec<_>>().join(",").parse().unwrap()
+}
+
+/// The vector of draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+#[test]
+fn the_cipher_is_the_one_that_it_is_called() {
+    let key = Key::new("k", std::array::from_fn(|index| 0x80 + u8::try_from(index).unwrap())).unwrap();
+    let nonce = std::array::from_fn(|index| 0x40 + u8::try_from(index).unwrap());
+    let associated = HEXLOWER.decode(b"50515253c0c1c2c3c4c5c6c7").unwrap();
+    let text = "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+                sunscreen would be it.";
+    let expected = "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb\
+                    731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452\
+                    2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9\
+                    21f9664c97637da9768812f615c68b13b52e\
+                    c0875924c1c7987947deafd8780acf49";
+    let sealed = encrypt(&key, nonce, &associated, text.as_bytes()).unwrap();
+    let bytes = BASE64URL_NOPAD.decode(sealed.strip_prefix("k.").unwrap().as_bytes()).unwrap();
+    assert_eq!(HEXLOWER.encode(&bytes[NONCE_LENGTH..]), expected);
+    assert_eq!(decrypt(&key, &associated, bytes.into()).unwrap().as_slice(), text.as_bytes());
 }
 
 #[test]

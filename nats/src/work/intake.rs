@@ -151,7 +151,7 @@ impl<W: Worker> Intake<W> {
         let Some(held) = self.held.pop_front() else { return };
         let worker = Arc::clone(&self.worker);
         self.tasks.spawn(async move {
-            answer(worker, held.message, held.doubtful).await;
+            answer(&*worker, held.message, held.doubtful).await;
             drop(permit);
         });
     }

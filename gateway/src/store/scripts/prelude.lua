@@ -38,9 +38,9 @@ local function spend(times, entry, most, period)
   end
 end
 
--- Makes a recipient wait for the next mail. Gives what `warm_up` needs to take it back.
-local function cool_down(cooldown, wait)
-  local before = redis.call('HMGET', cooldown, 'at', 'wait')
+-- Makes a recipient wait for the next mail; `before` has the fields of the last time. Gives what `warm_up` needs to take
+-- it back.
+local function cool_down(cooldown, before, wait)
   if wait > 0 then
     redis.call('HSET', cooldown, 'at', now, 'wait', wait)
     -- A recipient who waits as long again as the last cooldown starts over with the shortest.
@@ -65,16 +65,17 @@ end
 -- Makes the verification `suffix` the recipient's current one for a purpose; an older one that is still open gives way.
 -- Gives the older one's suffix, or an empty string.
 local function take_over(current, prefix, suffix, life)
-  local older, superseded = redis.call('GET', current), ''
-  if older and older ~= suffix then
-    local state = redis.call('HMGET', prefix .. older, 'st', 'x')
-    if state[1] == 'pending' and tonumber(state[2]) > now then
-      redis.call('HSET', prefix .. older, 'st', 'superseded')
-      superseded = older
-    end
+  local older = redis.call('SET', current, suffix, 'PX', life, 'GET')
+  if not older or older == suffix then return '' end
+  -- Not among KEYS: where a slot moves it may be elsewhere already, and nothing must be left half done.
+  local state = redis.pcall('HMGET', prefix .. older, 'st', 'x')
+  if state.err then
+    redis.call('SET', current, older, 'PX', life)
+    error(state)
   end
-  redis.call('SET', current, suffix, 'PX', life)
-  return superseded
+  if state[1] ~= 'pending' or tonumber(state[2]) <= now then return '' end
+  redis.call('HSET', prefix .. older, 'st', 'superseded')
+  return older
 end
 
 -- Ends a verification that is still open as canceled; `by` makes the call known again. Gives the answer.

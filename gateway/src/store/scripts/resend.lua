@@ -32,7 +32,7 @@ if #refused > 2 then return refused end
 local wait, before = longer(tonumber(f[4]), cooldown, longest), ''
 if ARGV[3] == '1' then
   spend(KEYS[2], now, most, period)
-  before = cool_down(KEYS[3], wait)
+  before = cool_down(KEYS[3], redis.call('HMGET', KEYS[3], 'at', 'wait'), wait)
 end
 local generation = redis.call('HINCRBY', KEYS[1], 'g', 1)
 redis.call('HSET', KEYS[1], 'n', now + wait, 'w', wait,

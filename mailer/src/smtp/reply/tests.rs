@@ -51,3 +51,23 @@ proptest! {
         prop_assert_eq!(taken, wire.len());
     }
 }
+
+#[test]
+fn what_is_said_of_the_load_is_told_from_what_is_said_of_a_recipient() {
+    let reply = |text: &str| Reply::read(format!("{text}\r\n").as_bytes()).unwrap().unwrap().0;
+    for text in [
+        "421 too many connections",
+        "421 4.7.0 slow down",
+        "451 4.3.2 not now",
+        "452 out of memory",
+        "454 Throttling failure: Maximum sending rate exceeded",
+        "450 4.7.1 rate",
+    ] {
+        assert!(reply(text).is_about_load(), "{text}");
+    }
+    for text in
+        ["450 mailbox busy", "450 4.2.1 over its rate", "451 4.1.8 no such domain now", "250 4.7.0", "550 5.7.1 no"]
+    {
+        assert!(!reply(text).is_about_load(), "{text}");
+    }
+}
