@@ -37,6 +37,7 @@ use futures_util::future::BoxFuture;
 use crate::stack::{Options, Stack};
 use crate::{console, workspace};
 use figures::{Round, Row};
+pub(crate) use figures::{float, quantile};
 use report::{Measured, Report};
 
 pub use anchor::{COMMAND as ANCHOR_COMMAND, serve as serve_anchor};
