@@ -59,6 +59,13 @@ fn nobody_is_lost_and_servers_are_as_busy_as_arithmetic_says() {
 }
 
 #[test]
+fn what_is_not_done_at_the_end_counts_up_to_it() {
+    let seen = alone(1, 1, Work::Fixed(1e12), 10.0);
+    assert!((0.99..=1.0).contains(&seen.stages[0].used), "{:?}", seen.stages);
+    assert_eq!((seen.stages[0].served, seen.left), (1, 0));
+}
+
+#[test]
 fn a_seed_is_a_run() {
     let run = |seed| {
         let route = Route { rate: 800.0, steps: vec![(0, Work::Varying(1e3))] };
