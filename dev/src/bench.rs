@@ -14,6 +14,7 @@ mod failover;
 mod fan_out;
 mod figures;
 mod flow;
+mod growth;
 mod http;
 mod machine;
 mod mail;
@@ -36,6 +37,7 @@ use futures_util::future::BoxFuture;
 use crate::stack::{Options, Stack};
 use crate::{console, workspace};
 use figures::{Round, Row};
+pub(crate) use figures::{float, quantile};
 use report::{Measured, Report};
 
 pub use anchor::{COMMAND as ANCHOR_COMMAND, serve as serve_anchor};
@@ -69,6 +71,7 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "overload", rows: overload::ROWS, run: |bench| Box::pin(overload::run(bench)) },
     Benchmark { name: "check", rows: check::ROWS, run: |bench| Box::pin(check::run(bench)) },
     Benchmark { name: "flow", rows: flow::ROWS, run: |bench| Box::pin(flow::run(bench)) },
+    Benchmark { name: "growth", rows: growth::ROWS, run: |bench| Box::pin(growth::run(bench)) },
     Benchmark { name: "sockets", rows: sockets::ROWS, run: |bench| Box::pin(sockets::run(bench)) },
     Benchmark { name: "fan-out", rows: fan_out::ROWS, run: |bench| Box::pin(fan_out::run(bench)) },
     Benchmark { name: "reconnect", rows: reconnect::ROWS, run: |bench| Box::pin(reconnect::run(bench)) },

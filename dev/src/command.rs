@@ -4,6 +4,7 @@ mod app_keys;
 mod arguments;
 mod attack;
 mod bench;
+mod capacity;
 mod chaos;
 mod doctor;
 mod down;
@@ -53,6 +54,11 @@ cargo dev: the local stack and its tests
   cargo dev bench [NAME..] [--runs N] [--json FILE] [--quick]
                                      measures a release build next to what is possible at best, as a table and as JSON;
                                      exit code 0 when all targets are met; --quick only shows that it works
+  cargo dev capacity --rate R [--cells N] [--gateways N] [--redis N] [--mailers N] [--connections N]
+                     [--notifiers N] [--relay-ms N] [--bench FILE] [--seed S]
+                                     tells how many of what a rate needs and what ends first, from costs that were
+                                     measured, and simulates one cell of it; --bench has costs of another machine, as
+                                     bench growth wrote them; exit code 0 when it keeps up
   cargo dev doctor [--json] [--rcpt ADDRESS] [--service NAME,..]
                                      checks a deployment's settings against its servers and the DNS, from the OTP_
                                      variables that its services have (a running local stack's without any), and says
@@ -77,6 +83,7 @@ pub fn run() -> ExitCode {
         Some("mail-preview") => mail_preview::run(arguments),
         Some("bench") => bench::run(arguments),
         Some(crate::bench::ANCHOR_COMMAND) => bench::anchor(arguments),
+        Some("capacity") => capacity::run(arguments),
         Some("chaos") => chaos::run(arguments),
         Some("doctor") => doctor::run(arguments),
         Some("fuzz") => fuzz::run(arguments),

@@ -3,6 +3,7 @@
 mod accepted;
 pub mod backends;
 pub mod bench;
+pub mod capacity;
 pub mod certificates;
 pub mod chaos;
 pub mod command;

@@ -87,7 +87,8 @@ pub(super) async fn alone(bench: &Bench, settings: &[(&str, &str)]) -> Result<St
 pub(super) fn requests(address: std::net::SocketAddr) -> Load {
     let run: u32 = rand::random();
     let request = move |number| post("/v1/verifications", &format!(r#"{{"email":"p{number}.r{run}@bench.test"}}"#));
-    Load { address, connections: CONNECTIONS, request: Arc::new(request), numbers: Arc::default(), answered: None }
+    let addresses = vec![address];
+    Load { addresses, connections: CONNECTIONS, request: Arc::new(request), numbers: Arc::default(), answered: None }
 }
 
 /// What one of them has done.
@@ -155,6 +156,6 @@ pub(super) async fn forget(stack: &Stack) -> Result<()> {
 impl Load {
     /// The same at another address.
     pub(super) fn at(&self, address: std::net::SocketAddr) -> Self {
-        Self { address, ..self.clone() }
+        Self { addresses: vec![address], ..self.clone() }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Bench;
 use super::accept::{CONNECTIONS, alone, forget, requests, servers};
 use super::figures::{Round, Row, Sample, Target, float};
-use super::http::{Connection, Load, post};
+use super::http::{Load, post};
 use super::usage::Usage;
 use crate::accepted::Accepted;
 use crate::stack::{Part, StackFile};
@@ -66,7 +66,7 @@ async fn ask_for(address: std::net::SocketAddr, count: usize) -> Result<Vec<Veri
     let ask = |number: u64| {
         let load = load.clone();
         async move {
-            let mut connection = Connection::open(load.address, number).await?;
+            let mut connection = load.connect(number).await?;
             let mut ids = Vec::new();
             loop {
                 let number = load.numbers.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +89,8 @@ fn guesses_at(address: std::net::SocketAddr, ids: Arc<Vec<VerificationId>>) -> L
         let path = format!("/v1/verifications/{}/check", id.map(ToString::to_string).unwrap_or_default());
         post(&path, &format!(r#"{{"code":"{:08}"}}"#, number % 100_000_000))
     };
-    Load { address, connections: CONNECTIONS, request: Arc::new(guess), numbers: Arc::default(), answered: None }
+    let addresses = vec![address];
+    Load { addresses, connections: CONNECTIONS, request: Arc::new(guess), numbers: Arc::default(), answered: None }
 }
 
 /// Calls of scripts that Redis has seen.

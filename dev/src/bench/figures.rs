@@ -94,12 +94,12 @@ impl Spread {
 }
 
 /// A count as a figure; what is beyond four thousand million is none.
-pub(super) fn float(count: impl TryInto<u32>) -> f64 {
+pub(crate) fn float(count: impl TryInto<u32>) -> f64 {
     count.try_into().map_or(f64::NAN, f64::from)
 }
 
 /// The value below which this share of sorted values lies.
-pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

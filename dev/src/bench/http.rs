@@ -83,6 +83,12 @@ fn parse(read: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     Ok(Some((status, start, start + length)))
 }
 
+/// The address for this number when each has its turn; `None` of none.
+pub(super) fn in_turn(addresses: &[SocketAddr], number: u64) -> Option<SocketAddr> {
+    let turn = number.checked_rem(u64::try_from(addresses.len()).ok()?)?;
+    addresses.get(usize::try_from(turn).ok()?).copied()
+}
+
 /// A POST of JSON.
 pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -96,7 +102,8 @@ pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
 /// What is asked, and how.
 #[derive(Clone)]
 pub(super) struct Load {
-    pub(super) address: SocketAddr,
+    /// In turn, by the number of the connection.
+    pub(super) addresses: Vec<SocketAddr>,
     pub(super) connections: u64,
     /// The request of each number.
     pub(super) request: Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>,
@@ -160,10 +167,15 @@ impl Heard {
 }
 
 impl Load {
+    /// A connection of this number.
+    pub(super) async fn connect(&self, number: u64) -> Result<Connection> {
+        Connection::open(in_turn(&self.addresses, number).context("nobody to ask")?, number).await
+    }
+
     /// Each connection asks as soon as it is answered, for so long.
     pub(super) async fn closed(&self, lasts: Duration) -> Result<Heard> {
         self.spread(|load, number| async move {
-            let mut connection = Connection::open(load.address, number).await?;
+            let mut connection = load.connect(number).await?;
             let (mut heard, until) = (Heard::default(), Instant::now() + lasts);
             while Instant::now() < until {
                 let request = (load.request)(load.numbers.fetch_add(1, Ordering::Relaxed));
@@ -180,7 +192,7 @@ impl Load {
     pub(super) async fn each(&self, count: u64) -> Result<Heard> {
         let end = self.numbers.load(Ordering::Relaxed) + count;
         let heard = self.spread(|load, number| async move {
-            let mut connection = Connection::open(load.address, number).await?;
+            let mut connection = load.connect(number).await?;
             let mut heard = Heard::default();
             loop {
                 let number = load.numbers.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +214,7 @@ impl Load {
     pub(super) async fn paced(&self, rate: f64, lasts: Duration) -> Result<Heard> {
         let (first, start) = (self.numbers.load(Ordering::Relaxed), Instant::now() + Duration::from_millis(50));
         let heard = self.spread(move |load, number| async move {
-            let mut connection = Connection::open(load.address, number).await?;
+            let mut connection = load.connect(number).await?;
             let mut heard = Heard::default();
             loop {
                 let number = load.numbers.fetch_add(1, Ordering::Relaxed);
@@ -251,6 +263,14 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_address_has_its_turn() {
+        let addresses = [5000, 5001, 5002].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let ports: Vec<u16> = (0..4).filter_map(|number| in_turn(&addresses, number)).map(|at| at.port()).collect();
+        assert_eq!(ports, [5000, 5001, 5002, 5000]);
+        assert_eq!(in_turn(&[], 0), None);
+    }
 
     #[test]
     fn an_answer_is_taken_apart() {

@@ -120,7 +120,7 @@ impl<'s> Requests<'s> {
                 continue;
             };
             let memory_after = self.memory("VmRSS")?;
-            let sent = self.count(EventKind::Sent).await?;
+            let sent = counted(&self.events, EventKind::Sent).await?;
             ensure!(sent == count, "{sent} mails were sent for {count} requests");
             return Ok(Drained {
                 rate: float(count - done_before) / (now - since).as_secs_f64(),
@@ -134,25 +134,25 @@ impl<'s> Requests<'s> {
         }
     }
 
-    /// Events of a kind, counted by the server.
-    async fn count(&self, kind: EventKind) -> Result<u64> {
-        let config = pull::Config {
-            filter_subject: subject::all_of(kind),
-            ack_policy: AckPolicy::None,
-            inactive_threshold: PATIENCE,
-            ..pull::Config::default()
-        };
-        let consumer = self.events.create_consumer(config).await?;
-        let counted = consumer.cached_info().num_pending;
-        self.events.delete_consumer(&consumer.cached_info().name).await?;
-        Ok(counted)
-    }
-
     /// MB of the mailer.
     fn memory(&self, name: &str) -> Result<f64> {
         let pid = self.stack.pid(Part::Mailer).context("the mailer is down")?;
         Ok(memory_kib(pid, name)? * 1024.0 / 1e6)
     }
+}
+
+/// Events of a kind, counted by the server.
+pub(super) async fn counted(events: &Stream, kind: EventKind) -> Result<u64> {
+    let config = pull::Config {
+        filter_subject: subject::all_of(kind),
+        ack_policy: AckPolicy::None,
+        inactive_threshold: PATIENCE,
+        ..pull::Config::default()
+    };
+    let consumer = events.create_consumer(config).await?;
+    let counted = consumer.cached_info().num_pending;
+    events.delete_consumer(&consumer.cached_info().name).await?;
+    Ok(counted)
 }
 
 /// What the gateway asks for when an application has no wishes.
