@@ -22,10 +22,7 @@ const SLOWER: f64 = 3.0;
 const SLACK: f64 = 0.1;
 /// The share of the newest mail in the time that mails take now.
 const NEWEST: f64 = 0.125;
-/// By so much of itself the quickest time rises with each mail, so that a relay that has moved further away counts as slow
-/// for some hundred mails and no longer.
-const FORGET: f64 = 0.005;
-/// After a cut, the next one waits for what the first has changed to be seen: as long as a mail takes, and no less.
+/// After a cut, what it has changed has to be seen before the next change: as long as a mail takes, and no less.
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// See the module's description.
@@ -65,9 +62,17 @@ impl Window {
         let took = took.as_secs_f64();
         let times = self.times.get_or_insert(Times { quickest: took, recent: took });
         times.recent += (took - times.recent) * NEWEST;
-        times.quickest = took.min(times.quickest * (1.0 + FORGET));
-        if times.recent > times.quickest * SLOWER + SLACK {
-            self.cut(AFTER_SLOW, LEAST_WHEN_SLOW.min(self.size), now);
+        times.quickest = times.quickest.min(took);
+        let is_slow = times.recent > times.quickest * SLOWER + SLACK;
+        if self.settled_at.is_some_and(|time| now < time) {
+            return;
+        }
+        if is_slow && self.size > LEAST_WHEN_SLOW {
+            self.cut(AFTER_SLOW, LEAST_WHEN_SLOW, now);
+        } else if is_slow {
+            // Less does not help: it has become as slow as that, or moved further away.
+            times.quickest = times.recent;
+            self.is_new = true;
         } else if is_used {
             self.size = (self.size + if self.is_new { 1.0 } else { self.size.recip() }).min(self.most);
         }
@@ -75,13 +80,12 @@ impl Window {
 
     /// The relay has said that it is given too much.
     pub(super) fn refused(&mut self, now: Instant) {
-        self.cut(AFTER_BUSY, 1.0, now);
+        if self.settled_at.is_none_or(|time| now >= time) {
+            self.cut(AFTER_BUSY, 1.0, now);
+        }
     }
 
     fn cut(&mut self, share: f64, least: f64, now: Instant) {
-        if self.settled_at.is_some_and(|time| now < time) {
-            return;
-        }
         self.is_new = false;
         self.size = (self.size * share).max(least);
         let recent = self.times.map_or(Duration::ZERO, |times| Duration::from_secs_f64(times.recent));
@@ -103,7 +107,7 @@ mod tests {
         let (mut now, mut sizes) = (Instant::now(), Vec::new());
         for round in 0..400 {
             let given = window.size();
-            let turns = given.min(refuses_beyond).div_ceil(at_once);
+            let turns = given.min(refuses_beyond).div_ceil(at_once).max(1);
             let took = takes * u32::try_from(turns).unwrap();
             now += took;
             for number in 0..given {
