@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
+use ed25519_dalek::{Signer as _, SigningKey};
 use otp_nats::settings::Setting;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -40,7 +41,8 @@ impl Algorithm {
     }
 }
 
-/// A private key with the domain that it signs for. Wiped when dropped, by the program's allocator. Its `Debug` shows the public name only.
+/// A private key with the domain that it signs for. Wiped when dropped: by itself, or by the program's allocator where
+/// a library holds it. Its `Debug` shows the public name only.
 pub struct DkimKey {
     selector: String,
     domain: String,
@@ -49,7 +51,7 @@ pub struct DkimKey {
 
 enum Secret {
     /// On the heap: a key that moves leaves a copy behind.
-    Ed25519(Box<Ed25519KeyPair>),
+    Ed25519(Box<SigningKey>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -80,8 +82,7 @@ impl DkimKey {
                 if seed.iter().all(|byte| *byte == seed[0]) {
                     return Err("the key is a constant");
                 }
-                let key = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| "the key is no Ed25519 seed")?;
-                Secret::Ed25519(Box::new(key))
+                Secret::Ed25519(Box::new(SigningKey::from_bytes(seed)))
             }
             Algorithm::Rsa => {
                 let read = RsaKeyPair::from_pkcs8(secret).or_else(|fault| {
@@ -119,7 +120,7 @@ impl DkimKey {
     /// The public half: 32 bytes, or an `RSAPublicKey` (RFC 8017, appendix A.1.1).
     pub(super) fn public(&self) -> Vec<u8> {
         match &self.secret {
-            Secret::Ed25519(key) => key.public_key().as_ref().to_vec(),
+            Secret::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
             Secret::Rsa(key) => key.public_key().as_ref().to_vec(),
         }
     }
@@ -127,7 +128,10 @@ impl DkimKey {
     /// Signs. Ed25519 signs the hash where RSA signs the text by it (RFC 8463 §3): receivers hash once for both.
     pub(super) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, SignFault> {
         match &self.secret {
-            Secret::Ed25519(key) => Ok(key.sign(&Sha256::digest(text)).as_ref().to_vec()),
+            Secret::Ed25519(key) => {
+                let hash: [u8; 32] = Sha256::digest(text).into();
+                Ok(key.try_sign(&hash).map_err(|_| SignFault)?.to_bytes().to_vec())
+            }
             Secret::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 // The randomness blinds the computation; the signature itself has none.
