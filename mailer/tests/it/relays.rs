@@ -51,6 +51,25 @@ async fn a_relay_is_given_mails_at_its_rate() {
 }
 
 #[tokio::test]
+async fn a_relay_that_has_too_much_is_given_fewer_at_once() {
+    let stack = Stack::start().await;
+    let (first, second) = (Relay::start(&[]).await, Relay::start(&[]).await);
+    let mailer = stack.mailer(&format!("{},{}", first.url(), second.url())).await;
+    let window = format!("otp_relay_window{{relay=\"{}\"}}", first.address());
+    for (number, reply, mails) in
+        [(1, "450 4.2.1 the mailbox is busy", 32), (2, "451 4.3.2 too much at once", 16), (3, "550 5.1.1 nobody", 16)]
+    {
+        first.plan(At::Rcpt, Do::Reply(reply));
+        stack.ask(&ask(number)).await;
+        let ends = if reply.starts_with('5') { EventKind::Failed } else { EventKind::Sent };
+        stack.until(&ask(number).id, ends).await;
+        let metrics = mailer.admin("/metrics").await;
+        assert!(metrics.contains(&format!("{window} {mails}\n")), "{reply}: {metrics}");
+    }
+    mailer.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_relay_may_have_taken_is_not_given_to_another_at_once() {
     let stack = Stack::start().await;
     let (first, second) = (Relay::start(&[]).await, Relay::start(&[]).await);
