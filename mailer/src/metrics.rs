@@ -1,5 +1,6 @@
 //! What is measured.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use otp_nats::event::Reason;
@@ -10,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::smtp::{FaultKind, Stopwatch};
+use crate::smtp::{FaultKind, Phase, Stopwatch};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MailLabels {
@@ -160,15 +161,20 @@ impl Metrics {
         for fault in FaultKind::ALL {
             drop(self.faults.get_or_create(&FaultLabels { relay: relay.to_owned(), fault: fault.as_str() }));
         }
-        self.breaker(relay, 0);
+        self.breaker(relay).set(0);
     }
 
     /// What measures the steps of connections to a relay.
     pub fn stopwatch(&self, relay: &str) -> Stopwatch {
         let (phases, relay) = (self.phases.clone(), relay.to_owned());
+        // Looked up once: a mail has several steps.
+        let known: [OnceLock<Histogram>; Phase::COUNT] = std::array::from_fn(|_| OnceLock::new());
         Stopwatch::new(move |phase, took| {
-            let labels = PhaseLabels { relay: relay.clone(), phase: phase.label() };
-            phases.get_or_create(&labels).observe(took.as_secs_f64());
+            let labels = || PhaseLabels { relay: relay.clone(), phase: phase.label() };
+            if let Some(histogram) = known.get(phase as usize) {
+                let histogram = histogram.get_or_init(|| phases.get_or_create_owned(&labels()));
+                histogram.observe(took.as_secs_f64());
+            }
         })
     }
 
@@ -209,14 +215,13 @@ impl Metrics {
     }
 
     /// How many mails a relay is given at once.
-    pub fn window(&self, relay: &str, mails: usize) {
-        let mails = i64::try_from(mails).unwrap_or(i64::MAX);
-        self.windows.get_or_create_owned(&RelayLabels { relay: relay.to_owned() }).set(mails);
+    pub fn window(&self, relay: &str) -> Gauge {
+        self.windows.get_or_create_owned(&RelayLabels { relay: relay.to_owned() })
     }
 
     /// The state of a relay's breaker.
-    pub fn breaker(&self, relay: &str, state: i64) {
-        self.breakers.get_or_create(&RelayLabels { relay: relay.to_owned() }).set(state);
+    pub fn breaker(&self, relay: &str) -> Gauge {
+        self.breakers.get_or_create_owned(&RelayLabels { relay: relay.to_owned() })
     }
 }
 

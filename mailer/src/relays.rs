@@ -75,6 +75,13 @@ impl Relays {
         Ok(Self { relays: urls.iter().map(relay).collect::<Result<_, TlsFault>>()?, changed: Notify::new() })
     }
 
+    /// How many mails are to be worked on at once, of at most so many: where all relays have a rate, as many as have their
+    /// turn before they are given up on. The others wait in the stream, in their order.
+    pub fn at_once(&self, most: usize) -> usize {
+        let turns = self.relays.iter().map(Relay::turns).try_fold(0_usize, |sum, turns| Some(sum + turns?));
+        turns.map_or(most, |turns| turns.clamp(1, most))
+    }
+
     /// Waits until a relay may be tried.
     pub async fn ready(&self) {
         loop {
@@ -215,5 +222,29 @@ fn weight_of(delivery: &Delivery) -> u8 {
         Delivery::Failed { failure: Failure::Busy, .. } => 3,
         Delivery::Failed { failure: Failure::Unavailable(_), .. } => 2,
         Delivery::Failed { failure: Failure::Refused | Failure::Unsure(_), .. } | Delivery::Sent { .. } => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otp_nats::settings::Setting as _;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn no_more_mails_are_begun_than_have_their_turn_in_time() {
+        for (urls, at_once) in [
+            (&["smtp://a.test"][..], 64),
+            (&["smtp://a.test?rate=2/s"], 30),
+            (&["smtp://a.test?rate=2/s", "smtp://b.test?rate=60/m"], 45),
+            (&["smtp://a.test?rate=2/s", "smtp://b.test"], 64),
+            (&["smtp://a.test?rate=100/s"], 64),
+            (&["smtp://a.test?rate=9/h"], 1),
+        ] {
+            let parsed: Vec<_> = urls.iter().map(|url| RelayUrl::parse(url).unwrap()).collect();
+            let relays = Relays::new(&parsed, None, 8, &Metrics::new(&mut Registry::default())).unwrap();
+            assert_eq!(relays.at_once(64), at_once, "{urls:?}");
+        }
     }
 }

@@ -61,13 +61,16 @@ impl Service {
         let templates = Templates::load(settings.template_dir.as_deref())?;
         let composer = Composer::new(templates, settings.sender.0, settings.app_name, settings.code_in_subject);
         let hello = settings.hello.map(|name| name.0);
-        let relays = Relays::new(&settings.relays, hello.as_deref(), settings.concurrency, &metrics)?;
+        // While some mails are with a relay, others are written, signed, and told of.
+        let connections = settings.concurrency.div_ceil(2);
+        let relays = Relays::new(&settings.relays, hello.as_deref(), connections, &metrics)?;
+        let concurrency = relays.at_once(settings.concurrency);
         let admin = Admin::bind(settings.admin).await.map_err(ServiceFault::Bind)?;
         let bus = Bus::connect("otp-mailer", &settings.bus, BusMetrics::new(&mut registry)).await?;
         let signer = Signer::new(settings.dkim_keys, &mut registry);
         let (keys, ledger) = (settings.seal_keys, Ledger::default());
         let mailer = Mailer { bus, keys, composer, signer, relays, ledger, metrics };
-        Ok(Self { mailer: Arc::new(mailer), concurrency: settings.concurrency, admin, registry })
+        Ok(Self { mailer: Arc::new(mailer), concurrency, admin, registry })
     }
 
     /// Where health, readiness and metrics are served.

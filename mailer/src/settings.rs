@@ -53,7 +53,7 @@ impl MailerSettings {
         let sender = settings.required("OTP_MAIL_FROM", "Who the mails are from");
         let seal_keys = settings.secret("OTP_SEAL_KEYS", "Keys that open the requests");
         let dkim_keys = settings.secret_or("OTP_DKIM_KEYS", "", "Keys that sign the mails of their domains (DKIM)");
-        let concurrency = settings.or("OTP_MAIL_CONCURRENCY", "32", "Mails sent at once");
+        let concurrency = settings.or("OTP_MAIL_CONCURRENCY", "64", "Mails sent at once");
         let template_dir = settings.optional("OTP_TEMPLATE_DIR", "A folder whose templates replace those compiled in");
         let app_name = settings.optional("OTP_APP_NAME", "The name that mails show when the app has none of its own");
         let code_in_subject = settings.or("OTP_CODE_IN_SUBJECT", "false", "Whether the subject shows the code");

@@ -53,6 +53,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// How many there are.
+    pub const COUNT: usize = Self::Quit as usize + 1;
+
     /// The deadline of each step. Far below what RFC 5321 §4.5.3.2 lets a relay take: a code that leaves minutes late
     /// is of no use, and another relay may be quicker. Together they stay below a minute; a request that takes longer
     /// than `ack_wait` says progress meanwhile.

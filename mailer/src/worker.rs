@@ -9,7 +9,7 @@ use otp_nats::mask::{mask_address, scrub_reply};
 use otp_nats::request::{DeadLetter, MailRequest};
 use otp_nats::telemetry::{self, SpanKind, Step};
 use otp_nats::trace::TraceParent;
-use otp_nats::work::{Job, Verdict, Worker};
+use otp_nats::work::{Job, Slot, Verdict, Worker};
 use otp_nats::{Body, Event, Timestamp, VerificationId, event};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
@@ -96,7 +96,7 @@ impl Worker for Mailer {
         self.relays.ready().await;
     }
 
-    async fn work(&self, job: Job) -> Verdict {
+    async fn work(&self, job: Job, slot: Slot) -> Verdict {
         let mut step = Step::from_afar(&job.trace, SpanKind::Consumer, || "process OTP_REQUESTS".into());
         step.set("messaging.system", "nats");
         step.set("messaging.operation.name", "process");
@@ -105,7 +105,7 @@ impl Worker for Mailer {
         step.set("messaging.consumer.group.name", "mailer");
         step.set("otp.delivered", i64::from(job.delivered));
         let job = Job { trace: step.trace().unwrap_or_else(|| job.trace.child()), ..job };
-        let verdict = telemetry::within(job.trace, self.worked(job)).await;
+        let verdict = telemetry::within(job.trace, self.worked(job, slot)).await;
         step.set("otp.verdict", verdict.as_str());
         verdict
     }
@@ -116,14 +116,14 @@ impl Worker for Mailer {
 }
 
 impl Mailer {
-    async fn worked(&self, job: Job) -> Verdict {
+    async fn worked(&self, job: Job, slot: Slot) -> Verdict {
         let in_work = self.metrics.in_work();
         self.metrics.taken_up(job.delivered);
         let verdict = match Event::from_json(&job.payload) {
             Ok(Event { id, at, generation, body: Body::Requested { sealed, expires_at } }) if job.is_about(&id) => {
                 let life = Life { requested_at: at, expires_at };
                 let since = Instant::now();
-                self.take_up(Task { job: &job, id, generation, life, sealed, attempt: 1, since }).await
+                self.take_up(Task { job: &job, id, generation, life, sealed, attempt: 1, since }, slot).await
             }
             Err(EventError::Unsupported) if job.delivered < NEWER_DELIVERIES => Verdict::RetryAfter(NEWER_PAUSE),
             Ok(_) | Err(EventError::Unsupported | EventError::Malformed) => self.give_up_unreadable(&job).await,
@@ -132,7 +132,7 @@ impl Mailer {
         verdict
     }
 
-    async fn take_up(&self, mut task: Task<'_>) -> Verdict {
+    async fn take_up(&self, mut task: Task<'_>, slot: Slot) -> Verdict {
         let mail = (task.id, task.generation);
         let guard = match self.ledger.enter(mail) {
             Entered::New(guard) => guard,
@@ -160,13 +160,13 @@ impl Mailer {
         } else if task.life.is_too_late(now) {
             self.give_up(&task, Reason::NoTimeLeft, None).await
         } else {
-            self.mail(&task).await
+            self.mail(&task, slot).await
         };
         drop(guard);
         verdict
     }
 
-    async fn mail(&self, task: &Task<'_>) -> Verdict {
+    async fn mail(&self, task: &Task<'_>, slot: Slot) -> Verdict {
         let Ok(request) = MailRequest::open(&self.keys, &task.id, task.generation, &task.sealed) else {
             return self.give_up(task, Reason::Unreadable, None).await;
         };
@@ -195,7 +195,11 @@ impl Mailer {
         drop(composing);
         self.bus.publish_best_effort(&processing, task.trace()).await;
         let mail = self.signer.signed(mail, occasion.now).await;
-        match self.relays.deliver(&mail).await {
+        let delivery = self.relays.deliver(&mail).await;
+        drop(mail);
+        // What is left is to say so: the next mail need not wait for that.
+        drop(slot);
+        match delivery {
             Delivery::Sent { relay, reply } => self.sent(task, &request, &relay, &reply.to_string()).await,
             Delivery::Failed { relay, failure, reply } => {
                 let reply = reply.map(|reply| scrubbed(&reply, &request));

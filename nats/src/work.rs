@@ -16,6 +16,7 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,6 +65,13 @@ impl Job {
     }
 }
 
+/// A place among the requests that are worked on at once. Once it is dropped another one is begun: what is left to do
+/// then takes time and nothing that there is little of.
+#[derive(Debug)]
+pub struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -91,8 +99,8 @@ pub trait Worker: Send + Sync + 'static {
     /// Waits until another request can be taken up.
     fn ready(&self) -> impl Future<Output = ()> + Send;
 
-    /// Works on one request.
-    fn work(&self, job: Job) -> impl Future<Output = Verdict> + Send;
+    /// Works on one request. The slot may be given back before the work ends.
+    fn work(&self, job: Job, slot: Slot) -> impl Future<Output = Verdict> + Send;
 
     /// Asked instead of [`Worker::work`]'s verdict after that panicked.
     fn panicked(&self, job: Job) -> impl Future<Output = Verdict> + Send {
@@ -101,8 +109,8 @@ pub trait Worker: Send + Sync + 'static {
     }
 }
 
-/// Works on the consumer's requests, at most `concurrency` at once, until `drain` is cancelled; then ends those that
-/// are under way and gives back those that were only prefetched.
+/// Works on the consumer's requests, at most `concurrency` at once and as many whose slots were given back, until `drain`
+/// is cancelled; then ends those that are under way and gives back those that were only prefetched.
 pub async fn run<W: Worker>(
     bus: &Bus,
     consumer: PullConsumer,
@@ -121,13 +129,13 @@ pub async fn run<W: Worker>(
     tasks.wait().await;
 }
 
-async fn answer<W: Worker>(worker: &W, message: jetstream::Message, doubtful: bool) {
+async fn answer<W: Worker>(worker: &W, message: jetstream::Message, doubtful: bool, slot: Slot) {
     let Some(job) = job(&message, doubtful) else {
         tracing::error!("a message without JetStream's data came to the consumer");
         return;
     };
     // What is left of a worker's state after a panic is what any other task of its would have found at that moment.
-    let mut work = std::pin::pin!(AssertUnwindSafe(worker.work(job.clone())).catch_unwind());
+    let mut work = std::pin::pin!(AssertUnwindSafe(worker.work(job.clone(), slot)).catch_unwind());
     let ended = loop {
         tokio::select! {
             ended = &mut work => break ended,

@@ -18,8 +18,9 @@ const REQUESTS: usize = 500;
 const KILL_AFTER: usize = 150;
 /// Requests under way at once.
 const CONCURRENCY: usize = 32;
-/// What the mailer works on at once (`OTP_MAIL_CONCURRENCY`): as many mails can stand between the relay's 250 and `sent`.
-const MAIL_CONCURRENCY: usize = 32;
+/// What the mailer works on at once (`OTP_MAIL_CONCURRENCY`), and as many whose mail is out: all of these can stand between
+/// the relay's 250 and `sent`.
+const MAIL_CONCURRENCY: usize = 2 * 64;
 
 /// What was promised: the verification's id by recipient.
 type Promised = HashMap<String, String>;

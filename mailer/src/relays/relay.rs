@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use otp_nats::event::Reason;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
 use super::breaker::{Admission, Breaker, Shown};
@@ -32,6 +33,9 @@ pub(super) struct Relay {
     /// What was last logged about the relay.
     trouble: Mutex<Option<FaultKind>>,
     metrics: Metrics,
+    /// What is shown of the breaker and of the seats.
+    state: Gauge,
+    window: Gauge,
 }
 
 #[derive(Debug)]
@@ -57,9 +61,9 @@ impl Relay {
         let name = dialer.url().to_string();
         metrics.relay(&name);
         let seats = Seats::new(connections);
-        metrics.window(&name, seats.number());
         let pace = dialer.url().rate.map(|rate| Mutex::new(Pace::new(rate)));
-        Self {
+        let (state, window) = (metrics.breaker(&name), metrics.window(&name));
+        let relay = Self {
             name,
             pace,
             dialer,
@@ -68,7 +72,18 @@ impl Relay {
             breaker: Mutex::default(),
             trouble: Mutex::default(),
             metrics,
-        }
+            state,
+            window,
+        };
+        relay.show_window();
+        relay
+    }
+
+    /// Mails that have their turn soon enough when all come at once; `None` where no rate is set.
+    pub(super) fn turns(&self) -> Option<usize> {
+        let interval = self.dialer.url().rate?.interval().as_nanos().max(1);
+        let within = PERMIT_PATIENCE.as_nanos() * 3 / 4;
+        Some(usize::try_from(within / interval).unwrap_or(usize::MAX))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -111,7 +126,7 @@ impl Relay {
             Ok(Ending::Lost(fault, _)) | Err(fault) if fault.kind == FaultKind::Busy => seat.refused(),
             Ok(Ending::Busy(_) | Ending::Unsupported(_) | Ending::Lost(..)) | Err(_) => drop(seat),
         }
-        self.metrics.window(&self.name, self.seats.number());
+        self.show_window();
         let attempt = match ending {
             Ok(Ending::Accepted(reply)) => Attempt::Accepted(reply),
             // Not this mail is refused but the mailer: "authentication required" and its kin (RFC 4954 §6).
@@ -242,7 +257,11 @@ impl Relay {
             Shown::HalfOpen => 1,
             Shown::Open => 2,
         };
-        self.metrics.breaker(&self.name, state);
+        self.state.set(state);
+    }
+
+    fn show_window(&self) {
+        self.window.set(i64::try_from(self.seats.number()).unwrap_or(i64::MAX));
     }
 }
 

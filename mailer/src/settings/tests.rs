@@ -39,7 +39,7 @@ fn reads_with_defaults() {
         ["one.example.com:587", "two.example.com:465"]
     );
     assert_eq!(settings.sender.0.to_string(), "Codes <codes@example.com>");
-    assert_eq!((settings.concurrency, settings.code_in_subject), (32, false));
+    assert_eq!((settings.concurrency, settings.code_in_subject), (64, false));
     assert_eq!(settings.admin.port(), 9501);
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::pull::{Pull, Said};
-use super::{Verdict, Worker, acknowledge, answer};
+use super::{Slot, Verdict, Worker, acknowledge, answer};
 use crate::bus::Bus;
 use crate::stream::ACK_WAIT;
 
@@ -26,7 +26,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 2);
 pub(super) struct Intake<W> {
     worker: Arc<W>,
     concurrency: usize,
-    permits: Arc<Semaphore>,
+    /// Beside the slots: room for those that gave theirs back.
+    room: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     tasks: TaskTracker,
     pull: Pull,
     held: VecDeque<Held>,
@@ -65,7 +67,8 @@ impl<W: Worker> Intake<W> {
         Some(Self {
             worker,
             concurrency,
-            permits: Arc::new(Semaphore::new(concurrency)),
+            room: Arc::new(Semaphore::new(2 * concurrency)),
+            slots: Arc::new(Semaphore::new(concurrency)),
             tasks,
             pull: Pull::new(bus.jetstream().clone(), consumer).await?,
             held: VecDeque::with_capacity(2 * concurrency),
@@ -77,13 +80,13 @@ impl<W: Worker> Intake<W> {
     pub(super) async fn take_in(&mut self, drain: &CancellationToken) {
         loop {
             self.ask_or_give_back().await;
-            let Self { worker, permits, pull, held, pace, concurrency, .. } = self;
+            let Self { worker, room, slots, pull, held, pace, concurrency, .. } = self;
             let oldest = held.front().map(|held| held.since);
             let begins = !matches!(pace, Pace::Trying) && (oldest.is_some() || *pace == Pace::Stuck);
             tokio::select! {
                 biased;
                 () = drain.cancelled() => return,
-                permit = free(worker, permits), if begins => self.begin(permit),
+                place = free(worker, room, slots), if begins => self.begin(place),
                 said = pull.next() => {
                     if !self.hear(said) {
                         return;
@@ -91,7 +94,7 @@ impl<W: Worker> Intake<W> {
                 }
                 // Nothing waits here, so nothing above notices that the worker is ready again.
                 () = worker.ready(), if *pace == Pace::Careful && oldest.is_none() && pull.may_ask() => {}
-                () = all_ended(permits, *concurrency), if *pace == Pace::Trying => self.pace = self.judged(),
+                () = all_ended(room, 2 * *concurrency), if *pace == Pace::Trying => self.pace = self.judged(),
                 () = tokio::time::sleep_until(oldest.unwrap_or_else(Instant::now) + LONGEST_WAIT),
                     if oldest.is_some() && *pace != Pace::Stuck => self.pace = Pace::Stuck,
             }
@@ -102,10 +105,10 @@ impl<W: Worker> Intake<W> {
     /// given back before, it would come back on it.
     pub(super) async fn wind_down(&mut self) {
         while self.pull.is_open() {
-            let Self { worker, permits, pull, held, pace, .. } = self;
+            let Self { worker, room, slots, pull, held, pace, .. } = self;
             tokio::select! {
                 biased;
-                permit = free(worker, permits), if !held.is_empty() && *pace == Pace::Full => self.begin(permit),
+                place = free(worker, room, slots), if !held.is_empty() && *pace == Pace::Full => self.begin(place),
                 said = pull.next() => {
                     if !self.hear(said) {
                         return;
@@ -142,17 +145,17 @@ impl<W: Worker> Intake<W> {
         }
     }
 
-    fn begin(&mut self, permit: Option<OwnedSemaphorePermit>) {
+    fn begin(&mut self, place: Option<(OwnedSemaphorePermit, Slot)>) {
         match self.pace {
             Pace::Stuck => self.pace = Pace::Full,
             Pace::Careful => self.pace = Pace::Trying,
             Pace::Full | Pace::Trying => {}
         }
-        let Some(held) = self.held.pop_front() else { return };
+        let (Some(held), Some((room, slot))) = (self.held.pop_front(), place) else { return };
         let worker = Arc::clone(&self.worker);
         self.tasks.spawn(async move {
-            answer(&*worker, held.message, held.doubtful).await;
-            drop(permit);
+            answer(&*worker, held.message, held.doubtful, slot).await;
+            drop(room);
         });
     }
 
@@ -178,13 +181,19 @@ impl<W: Worker> Intake<W> {
 }
 
 /// Waits until a request can be begun. `None` never comes: nobody closes the semaphore.
-async fn free<W: Worker>(worker: &Arc<W>, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+async fn free<W: Worker>(
+    worker: &Arc<W>,
+    room: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
+) -> Option<(OwnedSemaphorePermit, Slot)> {
     worker.ready().await;
-    Arc::clone(permits).acquire_owned().await.ok()
+    let room = Arc::clone(room).acquire_owned().await.ok()?;
+    let permit = Arc::clone(slots).acquire_owned().await.ok()?;
+    Some((room, Slot { _permit: permit }))
 }
 
 /// Waits until nothing is worked on.
-async fn all_ended(permits: &Arc<Semaphore>, concurrency: usize) {
-    let all = permits.acquire_many(u32::try_from(concurrency).unwrap_or(u32::MAX)).await;
+async fn all_ended(room: &Semaphore, number: usize) {
+    let all = room.acquire_many(u32::try_from(number).unwrap_or(u32::MAX)).await;
     drop(all);
 }

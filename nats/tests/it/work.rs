@@ -10,7 +10,8 @@ use futures_util::future::join_all;
 use otp_nats::bus::Bus;
 use otp_nats::stream;
 use otp_nats::testing::{TestServer, within};
-use otp_nats::work::{self, Job, Verdict, Worker};
+use otp_nats::work::{self, Job, Slot, Verdict, Worker};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +99,7 @@ impl Noting {
 impl Worker for Noting {
     async fn ready(&self) {}
 
-    async fn work(&self, job: Job) -> Verdict {
+    async fn work(&self, job: Job, _slot: Slot) -> Verdict {
         let name = String::from_utf8_lossy(&job.payload).into_owned();
         if name.starts_with("panic") {
             self.panics.fetch_add(1, Ordering::Relaxed);
@@ -141,6 +142,47 @@ async fn a_panic_ends_one_request_and_no_other() {
 const ROLLS: usize = 5;
 /// Workers that a roll replaces.
 const SIDE_BY_SIDE: usize = 4;
+
+/// Holds all that it works on until it is told to end, with their slots or without.
+struct Holding {
+    gives_back: bool,
+    at_once: AtomicUsize,
+    most: AtomicUsize,
+    end: Semaphore,
+}
+
+impl Worker for Holding {
+    async fn ready(&self) {}
+
+    async fn work(&self, _job: Job, slot: Slot) -> Verdict {
+        let slot = Some(slot).filter(|_| !self.gives_back);
+        let at_once = self.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(at_once, Ordering::Relaxed);
+        drop(self.end.acquire().await);
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
+        drop(slot);
+        Verdict::Acknowledge
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_is_given_back_lets_another_request_begin() {
+    for (gives_back, at_once) in [(false, 4), (true, 8)] {
+        let stack = Stack::start().await;
+        let worker = Holding { gives_back, at_once: 0.into(), most: 0.into(), end: Semaphore::new(0) };
+        let worker = Arc::new(worker);
+        for number in 0..30 {
+            stack.publish(&number.to_string()).await;
+        }
+        let working = stack.working(&worker, 4).await;
+        let all_begun = async || (worker.at_once.load(Ordering::Relaxed) == at_once).then_some(());
+        eventually("as many to begin as may", all_begun).await;
+        worker.end.add_permits(30);
+        stack.until_empty().await;
+        assert_eq!(worker.most.load(Ordering::Relaxed), at_once);
+        working.stop().await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_leaves_no_request_to_a_pull_that_nobody_reads() {
