@@ -71,7 +71,7 @@ pub fn run_service<C, R, F>(
 ) -> ExitCode
 where
     R: FnOnce(C, CancellationToken) -> F,
-    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>>,
+    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let mut settings = Settings::new(environment);
     let frame = FrameSettings::read(&mut settings);
@@ -117,7 +117,7 @@ where
 async fn until_drained<R, F>(service: Service, deadline: Duration, run: R) -> ExitCode
 where
     R: FnOnce(CancellationToken) -> F,
-    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>>,
+    F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -125,7 +125,9 @@ where
         return ExitCode::FAILURE;
     };
     let drain = CancellationToken::new();
-    let mut running = std::pin::pin!(run(drain.clone()));
+    // Beside all other tasks: the thread that waits here is none of the runtime's, and to wake it costs two calls of the
+    // kernel each time.
+    let mut running = tokio::spawn(run(drain.clone()));
     let ended = tokio::select! {
         ended = &mut running => Some(ended),
         () = either(&mut terminate, &mut interrupt) => None,
@@ -142,12 +144,16 @@ where
         }
     };
     match ended {
-        Some(Ok(())) => {
+        Some(Ok(Ok(()))) => {
             tracing::info!(service = service.name, "ended");
             ExitCode::SUCCESS
         }
-        Some(Err(error)) => {
+        Some(Ok(Err(error))) => {
             tracing::error!(service = service.name, error, "ended by an error");
+            ExitCode::FAILURE
+        }
+        Some(Err(error)) => {
+            tracing::error!(service = service.name, %error, "ended by a panic");
             ExitCode::FAILURE
         }
         None => {
