@@ -93,7 +93,7 @@ pub struct CodeHash {
 impl CodeHash {
     /// The stored form.
     pub fn to_stored(&self) -> String {
-        format!("{}:{}", self.key_id, data_encoding::HEXLOWER.encode(&self.hash))
+        [self.key_id.as_str(), ":", &data_encoding::HEXLOWER.encode(&self.hash)].concat()
     }
 
     /// Compares with a stored form in constant time.

@@ -4,6 +4,7 @@
 //! beyond ASCII, within the sizes of RFC 5321 §4.5.3.1. Address literals (`user@[192.0.2.1]`), comments and single-label
 //! domains are refused: nobody can prove to own them over the public mail system.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -61,7 +62,7 @@ impl EmailAddress {
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail::NoLocalPart)?;
         let (local, bare) = local_part(local)?;
         let domain = ascii_domain(domain).ok_or(InvalidEmail::BadDomain)?;
-        let address = format!("{local}@{domain}");
+        let address = [&*local, "@", &domain].concat();
         if address.len() > MAX_ADDRESS {
             return Err(InvalidEmail::TooLong);
         }
@@ -97,7 +98,7 @@ impl fmt::Debug for EmailAddress {
 }
 
 /// Checks a local part and gives it as mail goes to it and without quotes.
-fn local_part(local: &str) -> Result<(String, String), InvalidEmail> {
+fn local_part(local: &str) -> Result<(Cow<'_, str>, Cow<'_, str>), InvalidEmail> {
     if local.is_empty() {
         return Err(InvalidEmail::NoLocalPart);
     }
@@ -106,8 +107,11 @@ fn local_part(local: &str) -> Result<(String, String), InvalidEmail> {
     }
     let inner = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {
-        Some(inner) => unquote(inner).map(|bare| (quote(&bare), bare)).ok_or(InvalidEmail::BadLocalPart),
-        None if local.split('.').all(is_atom) => Ok((local.to_owned(), local.to_owned())),
+        Some(inner) => {
+            let bare = unquote(inner).ok_or(InvalidEmail::BadLocalPart)?;
+            Ok((quote(&bare).into(), bare.into()))
+        }
+        None if local.split('.').all(is_atom) => Ok((local.into(), local.into())),
         None => Err(InvalidEmail::BadLocalPart),
     }
 }
@@ -171,12 +175,12 @@ fn canonical_form(local: &str, domain: &str) -> String {
         Some((mailbox, _tag)) if !mailbox.is_empty() => mailbox,
         Some(_) | None => folded.as_str(),
     };
-    let dotless = mailbox.replace('.', "");
-    match domain {
-        "gmail.com" | "googlemail.com" if dotless.is_empty() => format!("{mailbox}@gmail.com"),
-        "gmail.com" | "googlemail.com" => format!("{dotless}@gmail.com"),
-        _ => format!("{mailbox}@{domain}"),
+    if !matches!(domain, "gmail.com" | "googlemail.com") {
+        return [mailbox, "@", domain].concat();
     }
+    let dotless = mailbox.replace('.', "");
+    let name = if dotless.is_empty() { mailbox } else { &dotless };
+    [name, "@gmail.com"].concat()
 }
 
 #[cfg(test)]

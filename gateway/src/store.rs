@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otp_nats::VerificationId;
+use otp_nats::text::sized;
 use redis::Value;
 use tokio::time::Instant;
 
@@ -296,7 +297,7 @@ impl Store {
 
 /// What makes a call known again. In digits: it stands behind the point of a time.
 fn nonce() -> String {
-    format!("{:020}", rand::random::<u64>())
+    sized(20, format_args!("{:020}", rand::random::<u64>()))
 }
 
 fn violations(answer: &[Value], what: &str, limits: &Limits, cooldown: Duration) -> Result<Vec<Violation>, StoreFault> {

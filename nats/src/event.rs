@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::id::VerificationId;
 use crate::subject;
+use crate::text::sized;
 use crate::timestamp::Timestamp;
 
 /// The version that this build writes and the newest that it reads.
@@ -317,15 +318,15 @@ impl Event {
     pub fn message_id(&self) -> String {
         let (id, kind, generation) = (&self.id, self.kind(), self.generation);
         match &self.body {
-            Body::Requested { .. } | Body::Sent { .. } => format!("{id}.{kind}.{generation}"),
-            Body::Processing { attempt } => format!("{id}.{kind}.{generation}.{attempt}"),
+            Body::Requested { .. } | Body::Sent { .. } => sized(64, format_args!("{id}.{kind}.{generation}")),
+            Body::Processing { attempt } => sized(64, format_args!("{id}.{kind}.{generation}.{attempt}")),
             // A mail that was given up and is sent again may be deferred and fail a second time within JetStream's
             // window for duplicates: that is another event, and the newest one tells how the mail stands.
             Body::Deferred { attempt, .. } => format!("{id}.{kind}.{generation}.{attempt}.{}", self.at.as_millis()),
             Body::Failed { .. } => format!("{id}.{kind}.{generation}.{}", self.at.as_millis()),
-            Body::Rejected { attempts_left } => format!("{id}.{kind}.{attempts_left}"),
+            Body::Rejected { attempts_left } => sized(64, format_args!("{id}.{kind}.{attempts_left}")),
             Body::Locked { .. } | Body::Verified {} | Body::Canceled {} | Body::Superseded {} | Body::Expired {} => {
-                format!("{id}.{kind}")
+                sized(64, format_args!("{id}.{kind}"))
             }
         }
     }
@@ -342,8 +343,13 @@ impl Event {
             body: &'a Body,
         }
         let wire = Wire { v: VERSION, id: &self.id, at: self.at, generation: self.generation, body: &self.body };
+        // The sealed request is the longest by far; the rest comes to less than that beside it.
+        let long = if let Body::Requested { sealed, .. } = &self.body { sealed.len() } else { 0 };
+        let mut json = Vec::with_capacity(long + 384);
         // Strings and numbers only: serialising them into memory cannot fail.
-        serde_json::to_vec(&wire).unwrap_or_default()
+        let written = serde_json::to_writer(&mut json, &wire);
+        debug_assert!(written.is_ok());
+        json
     }
 
     /// Reads a payload.

@@ -16,6 +16,7 @@ pub mod request;
 pub mod seal;
 pub mod stream;
 pub mod subject;
+pub mod text;
 pub mod ticket;
 pub mod timestamp;
 pub mod trace;

@@ -9,13 +9,14 @@
 
 use crate::event::EventKind;
 use crate::id::VerificationId;
+use crate::text::sized;
 
 const PREFIX: &str = "otp";
 const DEAD: &str = "dead";
 
 /// The subject of one verification's event.
 pub fn event(kind: EventKind, id: &VerificationId) -> String {
-    format!("{PREFIX}.{kind}.{id}")
+    sized(64, format_args!("{PREFIX}.{kind}.{id}"))
 }
 
 /// The subject of a request that was given up.

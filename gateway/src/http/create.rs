@@ -106,7 +106,7 @@ pub(super) async fn create(
 
 /// The answer 202 with the place to ask.
 pub(super) fn accepted_answer(accepted: &Accepted) -> Response {
-    let location = format!("/v1/verifications/{}", accepted.id);
+    let location = ["/v1/verifications/", accepted.id.as_str()].concat();
     (StatusCode::ACCEPTED, [(header::LOCATION, location)], body::answer(accepted)).into_response()
 }
 

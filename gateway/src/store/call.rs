@@ -19,13 +19,18 @@ pub(super) struct Call {
 }
 
 /// Texts in one piece of memory, one behind the other: a call has some twenty short ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Texts {
     all: String,
     ends: Vec<usize>,
 }
 
 impl Texts {
+    /// Room for what nearly all calls have.
+    fn with_capacity(count: usize, octets: usize) -> Self {
+        Self { all: String::with_capacity(octets), ends: Vec::with_capacity(count) }
+    }
+
     fn push(&mut self, text: impl Display) {
         let written = write!(self.all, "{text}");
         debug_assert!(written.is_ok(), "a string takes everything");
@@ -51,7 +56,7 @@ pub(super) struct Sending {
 
 impl Call {
     pub(super) fn new(script: &'static Script) -> Self {
-        Self { script, keys: Texts::default(), arguments: Texts::default() }
+        Self { script, keys: Texts::with_capacity(6, 384), arguments: Texts::with_capacity(18, 768) }
     }
 
     pub(super) fn key(mut self, key: impl Display) -> Self {

@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::request::DeadLetter;
 use crate::subject;
 use crate::telemetry::{SpanKind, Step};
+use crate::text::sized;
 use crate::trace::{self, TraceParent};
 
 /// One attempt of a publish waits so long for its acknowledgement: longer than any healthy server takes, short enough
@@ -192,7 +193,7 @@ impl Bus {
 
 fn headers(event: &Event, trace: &TraceParent) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(trace::HEADER, trace.to_string().as_str());
+    headers.insert(trace::HEADER, sized(56, format_args!("{trace}")).as_str());
     headers.insert(NATS_MESSAGE_ID, event.message_id().as_str());
     headers
 }
