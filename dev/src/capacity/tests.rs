@@ -10,7 +10,7 @@ fn planned(settings: Settings) -> Report {
 
 #[test]
 fn a_plan_keeps_up_at_each_rate() {
-    for (rate, cells) in [(500.0, 1), (10_000.0, 2), (1_000_000.0, 187)] {
+    for (rate, cells) in [(500.0, 1), (10_000.0, 2), (1_000_000.0, 160)] {
         let report = planned(Settings { rate, ..Settings::default() });
         assert_eq!(report.cells, cells);
         assert!(report.keeps_up(), "{report}");
@@ -25,8 +25,8 @@ fn a_plan_keeps_up_at_each_rate() {
 
 #[test]
 fn one_cell_ends_at_the_leader_of_the_events() {
-    // Four events of 28 us each.
-    let ends = 1e6 / (4.0 * 28.0);
+    // Four events of 24 us each.
+    let ends = 1e6 / (4.0 * 24.0);
     let below = planned(Settings { rate: 0.95 * ends, cells: Some(1), ..Settings::default() });
     assert!(below.keeps_up() && below.seen.stages[EVENTS].waiting < 1000, "{below}");
     let beyond = planned(Settings { rate: 1.1 * ends, cells: Some(1), ..Settings::default() });
@@ -42,8 +42,8 @@ fn what_is_scarce_ends_first() {
     let some = |rate| Settings { rate, cells: Some(1), ..Settings::default() };
     let scarce = [
         (RELAY, 750.0, Settings { connections: Some(150), ..some(1000.0) }),
-        (GATEWAYS, 1e6 / 119.0, Settings { gateways: Some(1), ..some(8800.0) }),
-        (MAILERS, 1e6 / 235.0, Settings { mailers: Some(1), ..some(5000.0) }),
+        (GATEWAYS, 1e6 / 99.0, Settings { gateways: Some(1), ..some(10_300.0) }),
+        (MAILERS, 1e6 / 131.0, Settings { mailers: Some(1), ..some(9000.0) }),
     ];
     for (stage, ends, settings) in scarce {
         let report = planned(settings);
