@@ -357,10 +357,9 @@ impl Event {
     /// # Errors
     /// [`EventError`], as its variants say.
     pub fn from_json(payload: &[u8]) -> Result<Self, EventError> {
-        let Envelope { id, at, generation, .. } = Envelope::from_json(payload).and_then(|envelope| {
-            envelope.kind()?;
-            Ok(envelope)
-        })?;
+        let envelope = Envelope::from_json(payload)?;
+        envelope.kind()?;
+        let Envelope { id, at, generation, .. } = envelope;
         // A second reading costs less than one that keeps all members until it knows what they are.
         let body = serde_json::from_slice(payload).map_err(|_| EventError::Malformed)?;
         Ok(Self { id, at, generation, body })

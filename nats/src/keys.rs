@@ -39,6 +39,15 @@ impl Key {
         &self.bytes
     }
 
+    /// What was sealed or signed with it, as text: `kid "." base64url(bytes)`.
+    pub(crate) fn named(&self, bytes: &[u8]) -> String {
+        let mut text = String::with_capacity(self.id.len() + 1 + BASE64URL_NOPAD.encode_len(bytes.len()));
+        text.push_str(&self.id);
+        text.push('.');
+        BASE64URL_NOPAD.encode_append(bytes, &mut text);
+        text
+    }
+
     /// The key as the settings spell it: `kid:base64`.
     pub fn to_setting(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("{}:{}", self.id, BASE64.encode(&self.bytes)))

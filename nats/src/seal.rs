@@ -97,11 +97,7 @@ fn encrypt(key: &Key, nonce: [u8; NONCE_LENGTH], associated: &[u8], plaintext: &
     let message = bytes.get_mut(NONCE_LENGTH..).ok_or(SealError::Malformed)?;
     let tag = cipher.seal_in_place_separate_tag(short, Aad::from(associated), message);
     bytes.extend_from_slice(tag.map_err(|_| SealError::Tampered)?.as_ref());
-    let mut sealed = String::with_capacity(key.id().len() + 1 + BASE64URL_NOPAD.encode_len(bytes.len()));
-    sealed.push_str(key.id());
-    sealed.push('.');
-    BASE64URL_NOPAD.encode_append(&bytes, &mut sealed);
-    Ok(sealed)
+    Ok(key.named(&bytes))
 }
 
 /// The key that a sealed text names, and its bytes.

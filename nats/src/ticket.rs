@@ -45,7 +45,7 @@ impl Ticket {
         let mut bytes = Vec::with_capacity(TIMES_LENGTH + MAC_LENGTH);
         bytes.extend_from_slice(&self.times());
         bytes.extend_from_slice(&self.mac(key, id));
-        format!("{}.{}", key.id(), BASE64URL_NOPAD.encode(&bytes))
+        key.named(&bytes)
     }
 
     /// Checks a ticket for this verification at this time.

@@ -1,11 +1,11 @@
 //! An event as clients get it: read and encoded once, however many listen.
 
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use otp_nats::event::{Envelope, EventError};
 use otp_nats::telemetry::{SpanKind, Step};
+use otp_nats::text::sized;
 use otp_nats::trace::TraceParent;
 use otp_nats::{EventKind, Timestamp, VerificationId};
 use serde_json::json;
@@ -49,10 +49,10 @@ impl Notice {
     pub(crate) fn read_traced(seq: u64, payload: &[u8], trace: Option<TraceParent>) -> Result<Arc<Self>, EventError> {
         let envelope = Envelope::from_json(payload)?;
         let (id, kind, at, data) = (envelope.id, envelope.kind()?, envelope.at, envelope.data.get());
-        let mut frame = String::with_capacity(data.len() + OTHER_OCTETS);
-        let written =
-            write!(frame, r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#);
-        debug_assert!(written.is_ok(), "a string takes everything");
+        let frame = sized(
+            data.len() + OTHER_OCTETS,
+            format_args!(r#"{{"type":"event","id":"{id}","seq":{seq},"event":"{kind}","at":"{at}","data":{data}}}"#),
+        );
         let mut hasher = DefaultHasher::new();
         payload.hash(&mut hasher);
         let fingerprint = hasher.finish();

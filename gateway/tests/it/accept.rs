@@ -126,6 +126,31 @@ async fn a_new_request_supersedes_the_older_one_of_the_same_purpose() {
 }
 
 #[tokio::test]
+async fn a_request_that_cannot_see_the_older_one_does_not_take_its_place() {
+    let world = World::new();
+    let gateway = world.gateway(&[]).await;
+    let older = gateway.accepted("alice@example.com").await;
+    let (tag, suffix) = older.text("id").split_at(otp_nats::id::TAG_LENGTH);
+    let (key, aside) = (format!("otp:{{{tag}}}:v:{suffix}"), format!("otp:{{{tag}}}:aside"));
+    let client = redis::Client::open(world.redis.url("redis")).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    // To look at what is of another type fails, as it does where a slot moves.
+    let hide = [("RENAME", &key, aside.as_str()), ("SET", &key, "no hash")];
+    for (command, first, second) in hide {
+        redis::cmd(command).arg(first).arg(second).query_async::<()>(&mut connection).await.unwrap();
+    }
+    let refused = gateway.post("/v1/verifications", &json!({"email": "alice@example.com"})).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    let current: Vec<String> =
+        redis::cmd("KEYS").arg(format!("otp:{{{tag}}}:p:*")).query_async(&mut connection).await.unwrap();
+    let current: String = redis::cmd("GET").arg(&current).query_async(&mut connection).await.unwrap();
+    assert_eq!(current, suffix);
+    redis::cmd("RENAME").arg(&aside).arg(&key).query_async::<()>(&mut connection).await.unwrap();
+    gateway.accepted("alice@example.com").await;
+    gateway.has_events(older.text("id"), &["superseded"]).await;
+}
+
+#[tokio::test]
 async fn other_origins_are_told_by_cors() {
     let world = World::new();
     let gateway = world.gateway(&[("OTP_ALLOWED_ORIGINS", "https://shop.example")]).await;

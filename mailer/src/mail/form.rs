@@ -20,7 +20,7 @@ const MAX_FORMS: usize = 256;
 /// Digits that stand in for a code: no text of a mail has them.
 const STAND_INS: [&str; 2] = ["7294618305", "4810593627"];
 const LINK_START: &str = "https://";
-const LINE_END: &str = "\r\n";
+const LINE_END: &str = "\n";
 
 /// What all mails of one form have in common. The places of the gaps depend on the lengths of what fills them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -176,7 +176,8 @@ impl Form {
 impl Part {
     fn new(text: &str, gaps: Fill<'_>) -> Self {
         let encoding = Body::new(text.to_owned()).encoding();
-        let text = text.replace(LINE_END, "\n").replace('\n', LINE_END);
+        // Ended as the encoder takes them, which makes them CRLF.
+        let text = text.replace("\r\n", LINE_END);
         // Base64 knows no lines: what stands behind a gap depends on what is in it.
         if encoding == ContentTransferEncoding::Base64 {
             return Self { encoding, stretches: vec![Stretch::Open(pieces(&text, gaps))] };

@@ -66,13 +66,12 @@ impl Seat<'_> {
         self.leave(|window, _, _, now| window.refused(now));
     }
 
-    fn leave(mut self, tell: impl FnOnce(&mut Window, Duration, bool, Instant)) {
-        let Seats { free, .. } = self.seats;
-        let permit = self.permit.take();
-        let now = Instant::now();
-        self.seats.with(|All { window, number }| {
+    fn leave(self, tell: impl FnOnce(&mut Window, Duration, bool, Instant)) {
+        let Self { seats, permit, since } = self;
+        let (free, now) = (&seats.free, Instant::now());
+        seats.with(|All { window, number }| {
             let is_used = 2 * free.available_permits() <= *number;
-            tell(window, now - self.since, is_used, now);
+            tell(window, now - since, is_used, now);
             let size = window.size();
             if size >= *number {
                 free.add_permits(size - *number);

@@ -21,12 +21,15 @@ use crate::stream::ACK_WAIT;
 /// get it as well, and both would work on it.
 const LONGEST_WAIT: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 2);
 
+/// Requests in work for each slot: the one that has it, and one that gave it back.
+const IN_WORK_FOR_A_SLOT: usize = 2;
+
 /// Takes requests in: as many wait here as can be worked on at once, and one pull of as many again, so that the server
 /// is never waited for and no request comes near its `ack_wait`.
 pub(super) struct Intake<W> {
     worker: Arc<W>,
     concurrency: usize,
-    /// Beside the slots: room for those that gave theirs back.
+    /// For all that is in work, with a slot or without.
     room: Arc<Semaphore>,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -67,7 +70,7 @@ impl<W: Worker> Intake<W> {
         Some(Self {
             worker,
             concurrency,
-            room: Arc::new(Semaphore::new(2 * concurrency)),
+            room: Arc::new(Semaphore::new(IN_WORK_FOR_A_SLOT * concurrency)),
             slots: Arc::new(Semaphore::new(concurrency)),
             tasks,
             pull: Pull::new(bus.jetstream().clone(), consumer).await?,
@@ -94,7 +97,7 @@ impl<W: Worker> Intake<W> {
                 }
                 // Nothing waits here, so nothing above notices that the worker is ready again.
                 () = worker.ready(), if *pace == Pace::Careful && oldest.is_none() && pull.may_ask() => {}
-                () = all_ended(room, 2 * *concurrency), if *pace == Pace::Trying => self.pace = self.judged(),
+                () = all_ended(room, IN_WORK_FOR_A_SLOT * *concurrency), if *pace == Pace::Trying => self.pace = self.judged(),
                 () = tokio::time::sleep_until(oldest.unwrap_or_else(Instant::now) + LONGEST_WAIT),
                     if oldest.is_some() && *pace != Pace::Stuck => self.pace = Pace::Stuck,
             }
@@ -151,7 +154,8 @@ impl<W: Worker> Intake<W> {
             Pace::Careful => self.pace = Pace::Trying,
             Pace::Full | Pace::Trying => {}
         }
-        let (Some(held), Some((room, slot))) = (self.held.pop_front(), place) else { return };
+        let Some((room, slot)) = place else { return };
+        let Some(held) = self.held.pop_front() else { return };
         let worker = Arc::clone(&self.worker);
         self.tasks.spawn(async move {
             answer(&*worker, held.message, held.doubtful, slot).await;
